@@ -1,0 +1,124 @@
+"""Every failure Mailferry can meet, as one tree: what happened, whether trying again helps, and what a person can do.
+
+MailferryError
+├── SettingsError                  a setting is missing or makes no sense
+├── BatchRefused                   a CSV or its options can't be taken in as a whole
+├── SealBroken                     a sealed password can't be opened
+├── Conflict                       somebody else wrote the state first (optimistic concurrency)
+│   └── LeaseLost                  the folder belongs to another worker now: stop before the next APPEND
+├── ServerError                    an IMAP server, at one `side` ("source" or "target")
+│   ├── Transient                  worth trying again later
+│   │   ├── Unreachable            name not found, connection refused, no answer
+│   │   ├── ConnectionLost         cut, timed out or closed by BYE in mid-session
+│   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
+│   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
+│   └── Permanent                  a person must act
+│       ├── LoginRefused
+│       ├── CertificateRefused
+│       └── MailboxFull
+├── FolderGone                     the folder no longer exists on the server
+└── MessageRefused                 the target will not take this message; `reason` is the server's own text
+"""
+
+from __future__ import annotations
+
+
+class MailferryError(Exception):
+    """Root of all of them. `str(error)` is the cause in words; `remedy` is what an administrator can do about it.
+
+    Neither ever holds a password, a token or mail content.
+    """
+
+    #: Whether the same work may succeed later without a person doing anything.
+    retry: bool = False
+    #: Seconds to wait before the next try, when the server named a time.
+    delay: float | None = None
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+
+class SettingsError(MailferryError):
+    """An application setting is missing or has a value that makes no sense."""
+
+
+class BatchRefused(MailferryError):
+    """A CSV or its options file can't be taken in as a whole; nothing of it was started."""
+
+
+class SealBroken(MailferryError):
+    """A sealed password can't be opened: the key is another one, or the row was changed or moved."""
+
+
+class Conflict(MailferryError):
+    """Somebody else changed the row between our reading and our writing it."""
+
+
+class LeaseLost(Conflict):
+    """The folder's lease is gone; another worker may be writing. Nothing more may be appended."""
+
+
+class ServerError(MailferryError):
+    """Something an IMAP server did or didn't do. `side` is "source" or "target"."""
+
+    def __init__(self, side: str, cause: str, remedy: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.side = side
+
+
+class Transient(ServerError):
+    """May pass by itself: the work is put back and tried again."""
+
+    retry = True
+
+
+class Unreachable(Transient):
+    """The server's name is unknown, the port refuses, or nothing answers in time."""
+
+
+class ConnectionLost(Transient):
+    """The connection was cut, timed out, or was closed by the server (BYE) in mid-session."""
+
+
+class Busy(Transient):
+    """The server asks to come back later: throttled, too many connections, temporarily unavailable (RFC 5530)."""
+
+    def __init__(self, side: str, cause: str, remedy: str = "", delay: float | None = None) -> None:
+        super().__init__(side, cause, remedy)
+        self.delay = delay
+
+
+class ProtocolError(Transient):
+    """The server sent what no IMAP server may send; the connection is dropped, not trusted further."""
+
+
+class Permanent(ServerError):
+    """Will fail again until a person has done something."""
+
+
+class LoginRefused(Permanent):
+    """User name, password, token or permission is not accepted."""
+
+
+class CertificateRefused(Permanent):
+    """The server's certificate doesn't prove that it is the server we were told to talk to."""
+
+
+class MailboxFull(Permanent):
+    """The target mailbox is over its quota (RFC 5530 OVERQUOTA)."""
+
+
+class FolderGone(MailferryError):
+    """The folder can't be opened because it no longer exists."""
+
+    retry = True
+
+
+class MessageRefused(MailferryError):
+    """The target answered NO or BAD to the APPEND of one message; `reason` is its own text, one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The target refused the message: {reason}")
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""IMAP as Mailferry speaks it: sessions, folders' names, messages' identities. Knows nothing of state or Azure."""

@@ -1,0 +1,100 @@
+"""What IMAP sessions take and give: endpoints, logins, folders, messages. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Security(StrEnum):
+    """How the connection is protected: implicit TLS (RFC 8314), STARTTLS (RFC 3501 §6.2.1), or not at all."""
+
+    SSL = "ssl"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where an IMAP server listens. `side` ("source" or "target") is named in every error it causes."""
+
+    side: str
+    host: str
+    port: int = 993
+    security: Security = Security.SSL
+    check_certificate: bool = True
+    #: Seconds any single read or write may take before the connection counts as lost.
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in. With `token`, SASL XOAUTH2 is used, else LOGIN; neither secret is ever shown."""
+
+    user: str
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFolder:
+    """One line of LIST (RFC 3501 §7.2.2).
+
+    `name` is the name as the server sent it (modified UTF-7), which alone is sent back to it; `path` its decoded
+    parts, without the personal namespace's prefix; `attributes` are lower-case (`\\sent`, `\\noselect`, …).
+    """
+
+    name: bytes
+    path: tuple[str, ...]
+    attributes: frozenset[str] = frozenset()
+
+    @property
+    def selectable(self) -> bool:
+        """False for folders that only hold others (RFC 3501 \\Noselect, RFC 5258 \\NonExistent)."""
+        return not self.attributes & {"\\noselect", "\\nonexistent"}
+
+    @property
+    def is_inbox(self) -> bool:
+        """INBOX is the one name that is case-insensitive everywhere (RFC 3501 §5.1)."""
+        return len(self.path) == 1 and self.path[0].upper() == "INBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """STATUS or SELECT of a folder (RFC 3501 §6.3.10). `uidnext` is 0 when the server doesn't say."""
+
+    uidvalidity: int
+    uidnext: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSize:
+    """A message's UID and its RFC822.SIZE, which some servers only estimate."""
+
+    uid: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as fetched: `body` byte for byte, `internaldate` as the server wrote it (RFC 3501 date-time)."""
+
+    uid: int
+    flags: tuple[str, ...]
+    internaldate: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a message apart on two servers.
+
+    `key`: 16-byte digest of the Message-ID, or without one of stable headers and the date. The rest ranks candidates
+    with the same key: `size` in bytes, `received` (INTERNALDATE) and `dated` (Date header) in epoch seconds, UTC.
+    """
+
+    key: bytes
+    size: int
+    received: int | None
+    dated: int | None
