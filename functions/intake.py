@@ -1,0 +1,21 @@
+"""A CSV dropped in the container `batches` becomes a batch."""
+
+from pathlib import PurePosixPath
+
+import azure.functions as func
+
+from functions.engine import services
+
+blueprint = func.Blueprint()
+
+
+@blueprint.blob_trigger(
+    arg_name="csv",
+    path="batches/{name}.csv",
+    connection="MigrationStorage",
+    source=func.BlobSource.EVENT_GRID,
+)
+def intake(csv: func.InputStream) -> None:
+    # The service reads the blob itself: content and ETag must belong together, and events may come late or twice.
+    name = PurePosixPath(csv.name or "").relative_to("batches")
+    services().intake.take(str(name.with_suffix("")))

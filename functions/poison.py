@@ -1,0 +1,30 @@
+"""Jobs that failed five times. These handlers catch everything: a poison queue has no poison queue of its own, and a
+message that fails here would come back every ten minutes for ever."""
+
+import logging
+from collections.abc import Callable
+
+import azure.functions as func
+
+from functions.engine import services
+from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
+
+blueprint = func.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name=f"{MAILBOX_JOBS}-poison", connection="MigrationStorage")
+def poisoned_mailbox_job(message: func.QueueMessage) -> None:
+    _handle(message, lambda body: services().poison.mailbox_job(body))
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name=f"{FOLDER_JOBS}-poison", connection="MigrationStorage")
+def poisoned_folder_job(message: func.QueueMessage) -> None:
+    _handle(message, lambda body: services().poison.folder_job(body))
+
+
+def _handle(message: func.QueueMessage, handle: Callable[[str], None]) -> None:
+    try:
+        handle(message.get_body().decode())
+    except Exception:
+        log.exception("The poison message %s could not be dealt with; the watch looks after its mailbox.", message.id)

@@ -1,0 +1,157 @@
+"""IMAPClient on top of our own wire: how a connection is opened and secured, up to the moment of logging in."""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import re
+import socket
+import ssl
+from typing import Literal
+
+from imapclient import IMAPClient  # type: ignore[import-untyped]
+from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]
+
+from mailferry.errors import ConnectionLost
+from mailferry.imap import failures
+from mailferry.imap.values import Security, Server
+from mailferry.imap.wire import Wire
+
+log = logging.getLogger(__name__)
+
+_KEYWORD = re.compile(rb"(\S+ )([A-Za-z]+)")
+
+
+class _Imap4(imaplib.IMAP4):
+    """imaplib's part of IMAPClient, reading and writing through our wire: deadlines and bounds hold there as well."""
+
+    def __init__(self, server: Server, context: ssl.SSLContext) -> None:
+        self.server = server
+        self.context = context
+        self.greeting = b""
+        super().__init__(server.host, server.port, server.timeout)
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        self.host, self.port = host, port
+        sock = socket.create_connection((host, port), timeout)
+        if self.server.security is Security.SSL:
+            sock = self._secured(sock)
+        self.sock = sock
+        self.wire = Wire(sock, self.server)
+
+    def starttls(self, ssl_context: ssl.SSLContext | None = None) -> tuple[Literal["OK"], list[None]]:  # noqa: ARG002
+        status, _ = self._simple_command("STARTTLS")
+        if status != "OK":
+            raise failures.of_missing_starttls(self.server)
+        if self.wire.unread:  # answers before there is a question: injected by somebody in between
+            raise failures.of_nonsense(self.server, "more than the answer to STARTTLS")
+        self.sock = self._secured(self.sock)
+        self.wire = Wire(self.sock, self.server)
+        self._get_capabilities()
+        return "OK", [None]
+
+    def read(self, size: int) -> bytes:
+        return self.wire.literal(size)
+
+    def readline(self) -> bytes:
+        line = b""
+        while not line:
+            line = self.wire.line().lstrip(b"\0 \t")
+        if not self.greeting:
+            self._take_greeting(line)
+        return _KEYWORD.sub(lambda found: found[1] + found[2].upper(), line, count=1) + b"\r\n"
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]
+        self.wire.send(data)
+
+    def shutdown(self) -> None:
+        self.wire.close()
+
+    def _take_greeting(self, line: bytes) -> None:
+        if not line.upper().startswith((b"* OK", b"* PREAUTH")):
+            raise failures.of_greeting(self.server, line)
+        self.greeting = line
+
+    def _secured(self, sock: socket.socket) -> ssl.SSLSocket:
+        try:
+            return self.context.wrap_socket(sock, server_hostname=self.server.host)
+        except (OSError, ValueError):
+            sock.close()
+            raise
+
+
+class Client(IMAPClient):  # type: ignore[misc]
+    """IMAPClient over our wire."""
+
+    def __init__(self, server: Server, context: ssl.SSLContext) -> None:
+        self._server = server
+        self._context = context
+        super().__init__(server.host, server.port, use_uid=True, ssl=False, timeout=server.timeout)
+        self.folder_encode = False
+        self.normalise_times = False
+        self.imap4.debug = 0  # IMAPClient switches imaplib's log of all commands on
+
+    def _create_IMAP4(self) -> _Imap4:  # noqa: N802 - IMAPClient's own hook
+        return _Imap4(self._server, self._context)
+
+    @property
+    def imap4(self) -> _Imap4:
+        imap4: _Imap4 = self._imap
+        return imap4
+
+    def logged_in(self) -> frozenset[bytes]:
+        """Tell IMAPClient that we are in, and ask for the capabilities that hold from now on (RFC 3501 §7.2.1)."""
+        self.imap4.state = "AUTH"
+        self.imap4.untagged_responses.clear()
+        self._cached_capabilities = None
+        return frozenset(self.capabilities())
+
+
+def opened(server: Server) -> Client:
+    """Connect and, where asked for, secure the connection; not logged in yet.
+
+    Raises `Unreachable`, `CertificateRefused`, `Busy`, `ProtocolError`, or `Permanent` when the server's side of TLS is
+    missing. Security that was asked for is never done without.
+    """
+    try:
+        client = Client(server, _tls_context(server))
+    except ConnectionLost as lost:
+        raise failures.of_no_greeting(server, lost) from None
+    except (OSError, UnicodeError) as error:
+        raise failures.of_opening(server, error) from error
+    except imaplib.IMAP4.error:
+        raise failures.of_nonsense(server, "a greeting, but speaks no IMAP4rev1") from None
+    if server.security is Security.STARTTLS:
+        _start_tls(server, client)
+    return client
+
+
+def _start_tls(server: Server, client: Client) -> None:
+    done = False
+    try:
+        if client.imap4.state == "AUTH":  # PREAUTH in the clear: there is no way to STARTTLS any more
+            raise failures.of_missing_starttls(server)
+        client.starttls()
+        done = True
+    except CapabilityError:
+        raise failures.of_missing_starttls(server) from None
+    except OSError as error:
+        raise failures.of_opening(server, error) from error
+    except imaplib.IMAP4.error:
+        raise failures.of_missing_starttls(server) from None
+    finally:
+        if not done:
+            client.imap4.wire.close()
+
+
+def _tls_context(server: Server) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not server.check_certificate and server.security is not Security.NONE:
+        log.warning(
+            "THE CERTIFICATE OF %s (%s) IS NOT CHECKED: whoever sits in between can read the mail and the password",
+            server.host,
+            server.side,
+        )
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,100 @@
+"""UID FETCH as a stream: data items of many messages, one message in memory at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
+from mailferry.imap import failures
+from mailferry.imap.connection import Connection
+from mailferry.imap.dates import instant_of
+from mailferry.imap.identity import IDENTITY_FIELDS, identity_of
+from mailferry.imap.response import Value, number
+from mailferry.imap.uidset import uid_sets
+from mailferry.imap.values import Identity
+
+type Items = dict[bytes, Value]
+
+log = logging.getLogger(__name__)
+
+#: Messages whose headers are asked for in one command.
+HEADERS_MOST = 500
+
+_IDENTITY_ITEMS = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(IDENTITY_FIELDS)})])".encode()
+_HEADER = b"BODY[HEADER"
+
+
+class FetchRefused(Exception):
+    """NO or BAD to a FETCH, in words that explain nothing but a broken message; some of the others may have come."""
+
+
+def fetch_range(connection: Connection, first: int, last: int | None, items: bytes) -> Iterator[tuple[int, Items]]:
+    """The items of every message with a UID from `first` to `last` (None: to the end) as they arrive.
+
+    What is about other messages is skipped: RFC 3501 §7 lets a server send it at any time, and `n:*` names the last
+    message even if its UID is below n (§6.4.8). A UID may come twice. Raises `FetchRefused`.
+    """
+    end = b"*" if last is None else b"%d" % last
+    for uid, found in _fetched(connection, b"%d:%b" % (first, end), items):
+        if uid >= first and (last is None or uid <= last):
+            yield uid, found
+
+
+def fetch_uids(
+    connection: Connection, uids: Iterable[int], items: bytes, wanted: bytes, *, most: int | None = None
+) -> Iterator[tuple[int, Items]]:
+    """The items of these messages as they arrive, each UID once: the first response with an item named `wanted…`.
+
+    A message that is gone is left out. When the server refuses a whole command because of one broken message, the
+    others are asked for one by one, and only those the server won't give are left out.
+    """
+    for text, members in uid_sets(uids, most=most):
+        missing = set(members)
+        try:
+            for uid, found in _fetched(connection, text, items):
+                if uid in missing and any(name.startswith(wanted) for name in found):
+                    missing.remove(uid)
+                    yield uid, found
+        except FetchRefused as refused:
+            log.warning("%s refused to hand out %d messages: %s", connection.server.host, len(missing), refused)
+            if len(members) == 1:
+                return
+            for uid in sorted(missing):
+                yield from fetch_uids(connection, (uid,), items, wanted)
+
+
+def fetch_identities(connection: Connection, uids: Iterable[int]) -> Iterator[tuple[int, Identity]]:
+    """The identities of these messages of the open folder, from their header fields alone, each UID once."""
+    for uid, items in fetch_uids(connection, uids, _IDENTITY_ITEMS, _HEADER, most=HEADERS_MOST):
+        received = instant_of(text_of(items.get(b"INTERNALDATE")))
+        yield uid, identity_of(header_of(items), number(items.get(b"RFC822.SIZE")) or 0, received)
+
+
+def last_uid(connection: Connection) -> int:
+    """The UID of the open folder's last message, 0 without one. Raises `FetchRefused`."""
+    return max((uid for uid, _ in _fetched(connection, b"*", b"(UID)")), default=0)
+
+
+def header_of(items: Items) -> bytes:
+    """The header fields in a FETCH response, however the server spells the section; empty without any."""
+    return next((value for name, value in items.items() if name.startswith(_HEADER) and isinstance(value, bytes)), b"")
+
+
+def text_of(value: Value) -> str:
+    """A string as text; NIL and lists give an empty one."""
+    return value.decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def _fetched(connection: Connection, uids: bytes, items: bytes) -> Iterator[tuple[int, Items]]:
+    tag = connection.start(b"UID", b"FETCH", uids, items)
+    with closing(connection.answers(tag)) as answers:  # closing it early closes the connection
+        for response in answers:
+            if response.kind == b"FETCH":
+                found = fetch_items(response, connection.server)
+                uid = number(found.get(b"UID"))
+                if uid is not None:
+                    yield uid, found
+            elif response.tagged and response.kind != b"OK":
+                known = failures.of_refusal(connection.server, response.text)
+                raise known or FetchRefused(failures.one_line(response.text))

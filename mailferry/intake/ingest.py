@@ -1,0 +1,255 @@
+"""Takes a dropped CSV in: checks it, seals its passwords, writes batch and mailboxes, lets them wait for admission."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mailferry.errors import BatchRefused
+from mailferry.intake.csv_file import (
+    MAX_BYTES,
+    CsvFile,
+    Problem,
+    Row,
+    StructureRefused,
+    address_key,
+    read_csv,
+)
+from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
+from mailferry.lifecycle.passes import line_of
+from mailferry.model import MailboxLine, Status
+from mailferry.report.publish import Reports
+from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
+from mailferry.state.admission import Admission, Endpoint, Ticket, endpoint_id
+from mailferry.state.batches import LONGEST_NAME, Batch, Batches
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Folders
+from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
+from mailferry.state.storage import Blobs
+
+log = logging.getLogger(__name__)
+
+CONTAINER = "batches"
+
+#: Rows written at once: storage answers in milliseconds, and a large batch has 50,000 of them.
+_WRITERS = 8
+
+
+class _Taken(Enum):
+    """What intake did with a row."""
+
+    NEW = "new"
+    RESTARTED = "restarted"
+    UPDATED = "updated"
+    ELSEWHERE = "elsewhere"
+    BUSY = "busy"
+
+
+_STARTED = frozenset({_Taken.NEW, _Taken.RESTARTED})
+_LEFT = frozenset({_Taken.ELSEWHERE, _Taken.BUSY})
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes CSVs in. Doing it twice, wholly or in part, changes nothing more than doing it once."""
+
+    mailboxes: Mailboxes
+    folders: Folders
+    batches: Batches
+    admission: Admission
+    reports: Reports
+    blobs: Blobs
+    keys: KeyWrapper
+    default_endpoint: EndpointOptions | None
+    clock: Clock = utc_now
+
+    def take(self, name: str) -> None:
+        """Take in `batches/<name>.csv` if it is still there.
+
+        A CSV that can't be used as a whole stays for correction, and `reports/<name>/intake.csv` says why. Rows that
+        can't be used are listed there too, while the others run. The CSV is deleted when its rows are written down.
+        """
+        info = self.blobs.info(CONTAINER, f"{name}.csv")
+        if info is None:
+            log.info("The CSV of batch %s is gone: it was taken in before.", name)
+            return
+        try:
+            _check_before_reading(name, info.size)
+            blob = self.blobs.read(CONTAINER, f"{name}.csv")
+            if blob is None:
+                return
+            csv = read_csv(blob.data)
+            options = self._options(name)
+        except BatchRefused as refusal:
+            self._refuse(name, info.etag, refusal)
+            return
+        problems = self._write(name, csv, options)
+        self.reports.publish_intake(name, problems)
+        self.blobs.delete(CONTAINER, f"{name}.csv", blob.etag)
+        self.admission.admit(endpoint_id(options.endpoint.host, options.endpoint.port))
+        self.reports.publish(name)
+        log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
+
+    def _options(self, name: str) -> BatchOptions:
+        blob = self.blobs.read(CONTAINER, f"{name}.json")
+        return read_options(blob.data if blob else None, self.default_endpoint)
+
+    def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
+        problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
+        self.reports.publish_intake(name, problems or (Problem(0, "", refusal.cause, refusal.remedy),))
+        now = self.clock()
+        if not self.batches.insert(Batch(name, now, now, refused=refusal.cause, refused_etag=etag)):
+            self.batches.update(name, refused=refusal.cause, refused_etag=etag, updated=now)
+        log.error("Batch %s is refused: %s", name, refusal.cause)
+
+    def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
+        """Write everything down; returns the rows that were refused."""
+        endpoint = self._define(options.endpoint)
+        seal = self._batch(name, endpoint, csv, options)
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            outcomes = list(pool.map(lambda row: self._take_row(name, endpoint, seal, row), csv.rows))
+        started = [box for taken, box in outcomes if taken in _STARTED]
+        self.batches.write_lines(self._line(taken, box) for taken, box in outcomes if taken in _STARTED)
+        self.admission.wait(endpoint, _tickets(started))
+        left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
+        problems = [*csv.refused, *left]
+        self.batches.update(name, refused="", refused_etag="", refused_rows=len(problems), updated=self.clock())
+        return problems
+
+    def _define(self, options: EndpointOptions) -> str:
+        endpoint = endpoint_id(options.host, options.port)
+        self.admission.define(
+            Endpoint(
+                endpoint,
+                options.host,
+                options.port,
+                options.security,
+                options.check_certificate,
+                options.max_concurrent,
+            )
+        )
+        return endpoint
+
+    def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> Seal:
+        """Write the batch's row; a batch that exists keeps its data key, with which its mailboxes are sealed."""
+        now = self.clock()
+        data_key = new_data_key()
+        batch = Batch(
+            name,
+            now,
+            now,
+            endpoint,
+            options.include_folders,
+            options.exclude_folders,
+            self.keys.wrap(data_key),
+            notes=csv.notes,
+        )
+        if self.batches.insert(batch):
+            return Seal(data_key)
+        self.batches.update(
+            name,
+            endpoint=endpoint,
+            include_folders=options.include_folders,
+            exclude_folders=options.exclude_folders,
+            notes=csv.notes,
+        )
+        known = self.batches.get(name)
+        if known and known.wrapped_key:
+            return Seal(self.keys.unwrap(known.wrapped_key))
+        self.batches.update(name, wrapped_key=batch.wrapped_key)
+        return Seal(data_key)
+
+    def _take_row(self, name: str, endpoint: str, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
+        key = mailbox_id(address_key(row.address))
+        now = self.clock()
+        fresh = Mailbox(
+            id=key,
+            batch=name,
+            row=row.line,
+            address=row.address,
+            user=row.user,
+            user_root=row.user_root,
+            sealed=seal.close(row.password, key),
+            endpoint=endpoint,
+            status=Status.QUEUED,
+            why="Waiting for its turn.",
+            remedy="",
+            since=now,
+            updated=now,
+        )
+        if self.mailboxes.insert(fresh):
+            return _Taken.NEW, fresh
+        found = self.mailboxes.get(key)
+        if found is None or found.batch != name:
+            return _Taken.ELSEWHERE, found or fresh
+        if found.active and _another_source(found, fresh):
+            return _Taken.BUSY, found
+        restarted = _to_start(found, fresh)
+        changed = self.mailboxes.change(key, lambda known: _updated(known, fresh, restarted)) or found
+        return (_Taken.RESTARTED if restarted else _Taken.UPDATED), changed
+
+    def _line(self, taken: _Taken, mailbox: Mailbox) -> MailboxLine:
+        folders = self.folders.all(mailbox.id) if taken is _Taken.RESTARTED else ()
+        return line_of(mailbox, (v.folder for v in folders), self.clock())
+
+
+def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
+    """A mailbox that was dropped again: how to log in is new, what it has done stays."""
+    changed = replace(
+        known,
+        row=fresh.row,
+        address=fresh.address,
+        user=fresh.user,
+        user_root=fresh.user_root,
+        sealed=fresh.sealed,
+        endpoint=fresh.endpoint,
+        not_before=None,
+        failures=0,
+        updated=fresh.updated,
+    )
+    if restarted and known.last_synced is None and not known.active:
+        return replace(changed, status=fresh.status, why=fresh.why, remedy="", since=fresh.since)
+    return changed
+
+
+def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
+    """Whether dropping it again starts a pass: it never ran, it failed, or it is another source mailbox now."""
+    return not known.active and (known.status is not Status.SYNCED or _another_source(known, fresh))
+
+
+def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
+    return (known.user, known.endpoint) != (fresh.user, fresh.endpoint)
+
+
+def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
+    for mailbox in mailboxes:
+        incremental = mailbox.last_synced is not None
+        yield Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental)
+
+
+def _left(taken: _Taken, row: Row, known: Mailbox) -> Problem:
+    """Why a row that is well-formed was left as it was."""
+    if taken is _Taken.BUSY:
+        return Problem(
+            row.line,
+            "UserName",
+            f"{row.address} is just being copied from another source mailbox ({known.user}).",
+            "Drop the CSV again when that mailbox is Synced or Failed.",
+        )
+    return Problem(
+        row.line,
+        "EmailAddress",
+        f"{row.address} belongs to the batch {known.batch!r} already.",
+        f"Drop it under the name {known.batch}.csv: a target mailbox is in one batch only, so that nothing goes twice.",
+    )
+
+
+def _check_before_reading(name: str, size: int) -> None:
+    if size > MAX_BYTES:
+        cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
+        raise BatchRefused(cause, "Split it into several batches.")
+    if len(name) > LONGEST_NAME:
+        raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")

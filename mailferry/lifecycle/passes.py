@@ -1,0 +1,200 @@
+"""A mailbox's pass from beginning to end: every change of status, with its reason, and what follows from it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mailferry.errors import MailferryError
+from mailferry.model import Counts, MailboxLine, Status
+from mailferry.report.publish import Reports
+from mailferry.settings import Limits
+from mailferry.state.admission import Admission
+from mailferry.state.batches import Batches
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Folder, Folders, total_counts
+from mailferry.state.jobs import MailboxJob
+from mailferry.state.mailboxes import Mailbox, Mailboxes
+
+log = logging.getLogger(__name__)
+
+#: Longest wait between two tries that no server asked for, in seconds.
+LONGEST_WAIT = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Changes mailboxes' statuses and keeps their lines, slots and reports in step."""
+
+    mailboxes: Mailboxes
+    folders: Folders
+    batches: Batches
+    admission: Admission
+    reports: Reports
+    limits: Limits
+    clock: Clock = utc_now
+
+    def begin(self, job: MailboxJob) -> Mailbox | None:
+        """Start the pass, or go on with it when the job was delivered before; None when the job is out of date."""
+
+        def start(mailbox: Mailbox) -> Mailbox | None:
+            if job.pass_no <= mailbox.pass_no:
+                return None
+            first = mailbox.last_synced is None
+            counts = total_counts(v.folder for v in self.folders.all(mailbox.id))
+            return replace(
+                self._with_status(
+                    mailbox,
+                    Status.VALIDATING if first else Status.INCREMENTAL_SYNCING,
+                    "Logging in to both ends and listing folders." if first else "Looking for new messages.",
+                ),
+                pass_no=job.pass_no,
+                planned=False,
+                pass_began=self.clock(),
+                copied_before=counts.copied,
+                bytes_before=counts.bytes,
+                not_before=None,
+                failures=0,
+            )
+
+        begun = self.mailboxes.change(job.mailbox, start)
+        if begun:
+            self.publish(begun)
+            return begun
+        mailbox = self.mailboxes.get(job.mailbox)
+        return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
+
+    def planned(self, mailbox: Mailbox, work: int) -> Mailbox | None:
+        """Record that the folders of the pass are written down; `work` is how many of them have messages to carry."""
+        status = Status.SYNCING if mailbox.last_synced is None else Status.INCREMENTAL_SYNCING
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(mailbox.pass_no):
+                return None
+            return replace(self._with_status(found, status, f"Copying messages of {work} folders."), planned=True)
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        if changed:
+            self.publish(changed)
+        return changed
+
+    def finish(self, mailbox: Mailbox) -> None:
+        """Everything the source showed in this pass is settled: Synced. Gives the slot to the next in line."""
+        counts = total_counts(v.folder for v in self.folders.all(mailbox.id))
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(mailbox.pass_no):
+                return None
+            now = self.clock()
+            return replace(self._with_status(found, Status.SYNCED, _synced(counts)), last_synced=now, failures=0)
+
+        self._end(mailbox, self.mailboxes.change(mailbox.id, change))
+
+    def fail(self, mailbox_id: str, pass_no: int, cause: str, remedy: str) -> None:
+        """The pass can't go on until a person acts. Gives the slot to the next in line."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(pass_no):
+                return None
+            status = Status.FAILED if found.last_synced is None else Status.INCREMENTAL_FAILED
+            return self._with_status(found, status, cause, remedy)
+
+        changed = self.mailboxes.change(mailbox_id, change)
+        mailbox = changed or self.mailboxes.get(mailbox_id)
+        if mailbox:
+            self._end(mailbox, changed)
+
+    def stumble(self, mailbox: Mailbox, error: MailferryError, *, progress: bool) -> float | None:
+        """Something went wrong in the pass: seconds to wait before the next try, or None when the pass has failed.
+
+        A passing error is tried again with growing waits (or after the time the server named); the count of tries
+        starts anew whenever messages went over. The wait holds for all jobs of the mailbox.
+        """
+        if not error.retry:
+            self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
+            return None
+        failures = 1 if progress else mailbox.failures + 1
+        if failures > self.limits.retry_attempts:
+            self.fail(mailbox.id, mailbox.pass_no, f"{error.cause} (tried {failures} times)", error.remedy)
+            return None
+        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** (failures - 1))
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(mailbox.pass_no):
+                return None
+            why = f"{error.cause} Trying again in {wait:.0f} seconds (try {failures} of {self.limits.retry_attempts})."
+            until = self.clock() + timedelta(seconds=wait)
+            return replace(
+                found, why=why, remedy=error.remedy, failures=failures, not_before=until, updated=self.clock()
+            )
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        if changed:
+            self.publish(changed)
+        return wait
+
+    def note_crash(self, mailbox_id: str, error: Exception) -> None:
+        """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
+        said: a message we don't know may hold a secret."""
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = f" in {Path(place[0].filename).name}, line {place[0].lineno}" if place else ""
+        self.mailboxes.change(mailbox_id, lambda found: replace(found, last_error=f"{type(error).__name__}{where}"))
+
+    def release(self, mailbox: Mailbox) -> None:
+        """Take back the slot of a mailbox whose pass is over, in case that was missed."""
+        if not mailbox.active:
+            self.admission.release(mailbox.endpoint, mailbox.id)
+
+    def publish(self, mailbox: Mailbox) -> None:
+        """Write the mailbox's line as it is now."""
+        folders = [v.folder for v in self.folders.all(mailbox.id)]
+        self.batches.write_lines([line_of(mailbox, folders, self.clock())])
+
+    def _end(self, mailbox: Mailbox, changed: Mailbox | None) -> None:
+        if changed:
+            self.publish(changed)
+            log.info("Mailbox %s: %s", changed.id, changed.status)
+        self.admission.release(mailbox.endpoint, mailbox.id)
+        if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
+            self.reports.publish(mailbox.batch)
+
+    def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
+        now = self.clock()
+        return replace(mailbox, status=status, why=why, remedy=remedy, since=now, updated=now)
+
+
+def line_of(mailbox: Mailbox, folders: Iterable[Folder], now: datetime) -> MailboxLine:
+    """The mailbox as screens list it; its rates are those of the present (or last) pass."""
+    folders = list(folders)
+    counts = total_counts(folders)
+    seconds = max(0.001, (now - mailbox.pass_began).total_seconds()) if mailbox.pass_began else 0.0
+    return MailboxLine(
+        batch=mailbox.batch,
+        mailbox=mailbox.id,
+        row=mailbox.row,
+        address=mailbox.address,
+        user=mailbox.user,
+        status=mailbox.status,
+        why=mailbox.why,
+        remedy=mailbox.remedy,
+        since=mailbox.since,
+        updated=now,
+        counts=counts,
+        messages_per_second=max(0, counts.copied - mailbox.copied_before) / seconds if seconds else 0.0,
+        bytes_per_second=max(0, counts.bytes - mailbox.bytes_before) / seconds if seconds else 0.0,
+        busy_seconds=sum(folder.seconds for folder in folders),
+        passes=mailbox.pass_no,
+        last_synced=mailbox.last_synced,
+    )
+
+
+def _synced(counts: Counts) -> str:
+    settled = counts.copied + counts.adopted
+    words = f"{settled:,} messages are in the target"
+    if counts.adopted:
+        words += f" ({counts.adopted:,} of them were there already)"
+    return f"{words}; {counts.skipped:,} skipped, see skipped.csv." if counts.skipped else f"{words}."

@@ -1,0 +1,59 @@
+"""Messages that failed five times: the mailbox is marked Failed with the reason, or goes on if it has moved since."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mailferry.lifecycle.passes import Passes
+from mailferry.state.folders import Folders
+from mailferry.state.jobs import FolderJob, read_folder_job, read_mailbox_job, send_folder_job
+from mailferry.state.mailboxes import Mailbox
+from mailferry.state.storage import Queues
+
+log = logging.getLogger(__name__)
+
+_REMEDY = "Look for the error in the function's log, then drop the batch's CSV again to retry."
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """Handles what the queue triggers gave up on."""
+
+    passes: Passes
+    folders: Folders
+    queues: Queues
+
+    def mailbox_job(self, body: str) -> None:
+        """A plan that could not be made. Raises ValueError when the message is no job."""
+        job = read_mailbox_job(body)
+        mailbox = self.passes.mailboxes.get(job.mailbox)
+        if mailbox is None or mailbox.pass_no > job.pass_no or (mailbox.pass_no == job.pass_no and not mailbox.active):
+            log.info("A poisoned job of mailbox %s is out of date.", job.mailbox)
+        elif mailbox.in_pass(job.pass_no) and mailbox.planned:
+            self._go_on(mailbox)
+        else:
+            self.passes.begin(job)
+            self._fail(job.mailbox, job.pass_no, mailbox, "The pass could not be planned")
+
+    def folder_job(self, body: str) -> None:
+        """A chunk that could not be copied. Raises ValueError when the message is no job."""
+        job = read_folder_job(body)
+        mailbox = self.passes.mailboxes.get(job.mailbox)
+        if mailbox is None or not mailbox.in_pass(job.pass_no):
+            log.info("A poisoned job of mailbox %s is out of date.", job.mailbox)
+        elif self._settled(mailbox) > job.done:
+            self._go_on(mailbox)
+        else:
+            self._fail(job.mailbox, job.pass_no, mailbox, "A chunk of messages could not be copied")
+
+    def _go_on(self, mailbox: Mailbox) -> None:
+        log.warning("Mailbox %s has moved on since its job was poisoned; it goes on.", mailbox.id)
+        send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, self._settled(mailbox)))
+
+    def _fail(self, mailbox_id: str, pass_no: int, mailbox: Mailbox, what: str) -> None:
+        reason = f" Last error: {mailbox.last_error}" if mailbox.last_error else ""
+        self.passes.fail(mailbox_id, pass_no, f"{what} in five tries.{reason}", _REMEDY)
+
+    def _settled(self, mailbox: Mailbox) -> int:
+        return sum(v.folder.settled for v in self.folders.all(mailbox.id))

@@ -1,0 +1,36 @@
+"""The incremental sync: puts every mailbox that is due in line for a pass that carries what is new."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mailferry.model import Status
+from mailferry.state.admission import Admission, Ticket
+from mailferry.state.batches import Batches
+
+log = logging.getLogger(__name__)
+
+#: Statuses after which a mailbox is kept in step with its source.
+DUE = frozenset({Status.SYNCED, Status.INCREMENTAL_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Starts incremental passes."""
+
+    batches: Batches
+    admission: Admission
+
+    def run(self) -> None:
+        """Let every Synced (or IncrementalFailed) mailbox of every batch wait for its next pass."""
+        for batch in self.batches.all():
+            due = [line for line in self.batches.lines(batch.name) if line.status in DUE]
+            if not due:
+                continue
+            self.admission.wait(
+                batch.endpoint,
+                (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in due),
+            )
+            self.admission.admit(batch.endpoint)
+            log.info("Batch %s: %s mailboxes are due for an incremental pass.", batch.name, len(due))

@@ -1,0 +1,110 @@
+"""The watch: finds what was dropped on the way (a job, a lease, a CSV, a slot) and puts it right."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailferry.intake.ingest import CONTAINER, Intake
+from mailferry.lifecycle.passes import Passes
+from mailferry.report.publish import Reports
+from mailferry.state.admission import Admission, Endpoint, Slot
+from mailferry.state.batches import Batches
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Folder, Folders
+from mailferry.state.jobs import (
+    FOLDER_JOBS,
+    MAILBOX_JOBS,
+    FolderJob,
+    MailboxJob,
+    send_folder_job,
+    send_mailbox_job,
+)
+from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.storage import Blobs, Queues
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a CSV that nobody took in counts as unannounced.
+UNANNOUNCED = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks after everything that runs; the number of slots bounds its work."""
+
+    mailboxes: Mailboxes
+    folders: Folders
+    batches: Batches
+    admission: Admission
+    passes: Passes
+    reports: Reports
+    intake: Intake
+    queues: Queues
+    blobs: Blobs
+    clock: Clock = utc_now
+
+    def run(self) -> None:
+        """One round."""
+        for queue in (MAILBOX_JOBS, FOLDER_JOBS, f"{MAILBOX_JOBS}-poison", f"{FOLDER_JOBS}-poison"):
+            log.info("Queue %s holds about %s messages.", queue, self.queues.depth(queue))
+        for endpoint in self.admission.endpoints():
+            self._look_after(endpoint)
+        self._take_unannounced()
+        self._report()
+
+    def _look_after(self, endpoint: Endpoint) -> None:
+        for slot in list(self.admission.slots(endpoint.id)):
+            mailbox = self.mailboxes.get(slot.mailbox)
+            if mailbox is None or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
+                self.admission.release(endpoint.id, slot.mailbox)
+            else:
+                self._revive(mailbox, slot)
+        self.admission.admit(endpoint.id)
+
+    def _revive(self, mailbox: Mailbox, slot: Slot) -> None:
+        """Send the job of a mailbox again whose job must be lost; one too many does no harm, it finds no work."""
+        now = self.clock()
+        if mailbox.not_before and mailbox.not_before > now:
+            return
+        folders = [v.folder for v in self.folders.all(mailbox.id)]
+        if any(folder.leased(now) for folder in folders):
+            return
+        dead = any(folder.lease_owner for folder in folders)
+        silent = now - _last_sign(mailbox, slot, folders) > timedelta(seconds=self.passes.limits.stalled_seconds)
+        if not dead and not silent:
+            return
+        log.warning("Mailbox %s has %s; its job is sent again.", mailbox.id, "an expired lease" if dead else "stalled")
+        if mailbox.in_pass(slot.pass_no) and mailbox.planned:
+            done = sum(folder.settled for folder in folders)
+            send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+        else:
+            send_mailbox_job(self.queues, MailboxJob(mailbox.id, slot.pass_no))
+
+    def _take_unannounced(self) -> None:
+        """CSVs that no event told us about, or whose intake was cut off; not those that were refused as they are."""
+        before = self.clock() - timedelta(seconds=UNANNOUNCED)
+        for blob in list(self.blobs.list(CONTAINER)):
+            name, dot, kind = blob.name.rpartition(".")
+            if not dot or kind.lower() != "csv" or blob.modified > before:
+                continue
+            batch = self.batches.get(name)
+            if batch is None or batch.refused_etag != blob.etag:
+                log.warning("The CSV of batch %s was not announced; it is taken in now.", name)
+                self.intake.take(name)
+
+    def _report(self) -> None:
+        """Bring the reports of batches up to date that have changed since they were written."""
+        for batch in list(self.batches.all()):
+            changed = max((line.updated for line in self.batches.lines(batch.name)), default=None)
+            if changed and (batch.reported is None or changed > batch.reported):
+                self.reports.publish(batch.name)
+
+
+def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:
+    """When the mailbox was last heard of."""
+    leases = (folder.lease_until for folder in folders if folder.lease_until)
+    waits = (mailbox.not_before,) if mailbox.not_before else ()
+    return max(mailbox.updated, slot.since, *leases, *waits)

@@ -1,0 +1,68 @@
+"""Writes a batch's reports to `reports/<batch>/`: what became of every mailbox and of every message that stayed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailferry.intake.csv_file import Problem
+from mailferry.model import Item, MailboxLine
+from mailferry.report.summary import summary_html
+from mailferry.report.tables import intake_csv, mailboxes_csv, repaired_csv, skipped_csv
+from mailferry.state.batches import Batches
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Folders
+from mailferry.state.ledger import Ledger
+from mailferry.state.storage import Blobs
+
+log = logging.getLogger(__name__)
+
+CONTAINER = "reports"
+_CSV = "text/csv; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Makes reports from state."""
+
+    batches: Batches
+    folders: Folders
+    ledger: Ledger
+    blobs: Blobs
+    clock: Clock = utc_now
+
+    def publish(self, name: str) -> None:
+        """Write `mailboxes.csv`, `skipped.csv`, `repaired.csv` and `summary.html` as things are now."""
+        batch = self.batches.get(name)
+        if batch is None:
+            return
+        made = self.clock()
+        lines = sorted(self.batches.lines(name), key=lambda line: line.row)
+        items = [(line, item) for line in lines for item in self._items(line)]
+        skipped = [(line, item) for line, item in items if item.skipped]
+        repaired = [(line, item) for line, item in items if not item.skipped]
+        summary = summary_html(name, made, lines, skipped, batch.notes)
+        self._write(name, "mailboxes.csv", mailboxes_csv(lines), _CSV)
+        self._write(name, "skipped.csv", skipped_csv(skipped), _CSV)
+        self._write(name, "repaired.csv", repaired_csv(repaired), _CSV)
+        self._write(name, "summary.html", summary, "text/html; charset=utf-8")
+        self.batches.update(name, reported=made)
+        log.info("The reports of batch %s are written.", name)
+
+    def publish_intake(self, name: str, problems: Sequence[Problem]) -> None:
+        """Write `intake.csv`: what of the CSV was refused, and how to mend it. Without problems, remove it."""
+        path = f"{name}/intake.csv"
+        if problems:
+            self.blobs.write(CONTAINER, path, intake_csv(problems), _CSV)
+        else:
+            self.blobs.delete(CONTAINER, path)
+
+    def _items(self, line: MailboxLine) -> list[Item]:
+        if not line.counts.skipped and not line.counts.repaired:
+            return []
+        folders = [v.folder for v in self.folders.all(line.mailbox)]
+        return self.ledger.items(line.mailbox, [(folder.key, folder.epoch) for folder in folders])
+
+    def _write(self, batch: str, name: str, data: bytes, content_type: str) -> None:
+        self.blobs.write(CONTAINER, f"{batch}/{name}", data, content_type)

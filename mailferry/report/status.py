@@ -1,0 +1,104 @@
+"""Batches and mailboxes as the HTTP API shows them: plain JSON with counts, rates and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailferry.model import Counts, MailboxLine, Status
+from mailferry.state.batches import Batch, Batches
+
+type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
+
+#: Mailboxes of one page, at most.
+PAGE = 1_000
+
+#: Statuses of a batch, the first that any of its mailboxes has; Microsoft's words for a batch.
+_RANKS = (
+    (Status.SYNCING, "Syncing"),
+    (Status.VALIDATING, "Syncing"),
+    (Status.QUEUED, "Queued"),
+    (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
+    (Status.FAILED, "SyncedWithErrors"),
+    (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPages:
+    """What `GET /api/batches` and `GET /api/batches/{batch}` answer."""
+
+    batches: Batches
+
+    def all(self) -> Json:
+        """Every batch with its totals."""
+        return {"batches": [self._summary(batch, self.batches.lines(batch.name)) for batch in self.batches.all()]}
+
+    def one(self, name: str, after: str = "", most: int = PAGE) -> Json:
+        """A batch with a page of its mailboxes (those after the id `after`), or None when there is no such batch."""
+        batch = self.batches.get(name)
+        if batch is None:
+            return None
+        lines = list(self.batches.lines(name))
+        page = [line for line in lines if line.mailbox > after][:most]
+        more = bool(page) and page[-1].mailbox < lines[-1].mailbox
+        shown: list[Json] = [_mailbox(line) for line in page]
+        return {**self._summary(batch, lines), "mailboxes": shown, "next": page[-1].mailbox if more else None}
+
+    def _summary(self, batch: Batch, lines: Iterable[MailboxLine]) -> dict[str, Json]:
+        lines = list(lines)
+        counts = sum((line.counts for line in lines), Counts())
+        by_status = Counter(line.status.value for line in lines)
+        return {
+            "batch": batch.name,
+            "status": batch_status(batch, [line.status for line in lines]),
+            "created": batch.created.isoformat(),
+            "refused": batch.refused or None,
+            "refused_rows": batch.refused_rows,
+            "notes": list(batch.notes),
+            "mailboxes": len(lines),
+            "by_status": dict(by_status),
+            **_counts(counts),
+        }
+
+
+def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
+    """The batch's status in Microsoft's words, from its mailboxes'."""
+    found = set(statuses)
+    if not found:
+        return "Failed" if batch.refused else "Empty"
+    if found == {Status.FAILED}:
+        return "Failed"
+    return next((word for status, word in _RANKS if status in found), "Synced")
+
+
+def _mailbox(line: MailboxLine) -> dict[str, Json]:
+    return {
+        "id": line.mailbox,
+        "row": line.row,
+        "address": line.address,
+        "user": line.user,
+        "status": line.status.value,
+        "why": line.why,
+        "remedy": line.remedy,
+        "since": line.since.isoformat(),
+        "updated": line.updated.isoformat(),
+        **_counts(line.counts),
+        "messages_per_second": round(line.messages_per_second, 2),
+        "bytes_per_second": round(line.bytes_per_second),
+        "busy_seconds": round(line.busy_seconds, 3),
+        "passes": line.passes,
+        "last_synced": line.last_synced.isoformat() if line.last_synced else None,
+    }
+
+
+def _counts(counts: Counts) -> dict[str, Json]:
+    return {
+        "messages": counts.messages,
+        "copied": counts.copied,
+        "adopted": counts.adopted,
+        "skipped": counts.skipped,
+        "repaired": counts.repaired,
+        "bytes": counts.bytes,
+    }

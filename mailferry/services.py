@@ -1,0 +1,84 @@
+"""Puts the engine together, once per process: settings, storage, and the services that the functions call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailferry.intake.ingest import Intake
+from mailferry.intake.options import EndpointOptions
+from mailferry.lifecycle.passes import Passes
+from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.sync import Sync
+from mailferry.lifecycle.watch import Watch
+from mailferry.report.publish import Reports
+from mailferry.report.status import StatusPages
+from mailferry.secrets.seal import LocalKey
+from mailferry.settings import Settings
+from mailferry.state.admission import Admission
+from mailferry.state.batches import Batches
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Folders
+from mailferry.state.ledger import Ledger
+from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.storage import Storage
+from mailferry.target.token import TokenSource
+from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.plan import Plans
+from mailferry.transfer.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One service a trigger."""
+
+    intake: Intake
+    plans: Plans
+    chunks: Chunks
+    sync: Sync
+    watch: Watch
+    poison: Poison
+    status: StatusPages
+
+
+def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
+    """The services over this storage."""
+    keys = LocalKey(settings.sealing_key)
+    mailboxes, folders, batches = Mailboxes(storage), Folders(storage, clock), Batches(storage)
+    ledger, admission = Ledger(storage), Admission(storage, clock)
+    reports = Reports(batches, folders, ledger, storage.blobs, clock)
+    passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, clock)
+    sessions = Sessions(settings, batches, admission, keys, _tokens(settings))
+    intake = Intake(
+        mailboxes, folders, batches, admission, reports, storage.blobs, keys, _default_endpoint(settings), clock
+    )
+    return Services(
+        intake=intake,
+        plans=Plans(sessions, passes, folders, storage.queues),
+        chunks=Chunks(sessions, passes, folders, ledger, storage.queues, clock),
+        sync=Sync(batches, admission),
+        watch=Watch(
+            mailboxes, folders, batches, admission, passes, reports, intake, storage.queues, storage.blobs, clock
+        ),
+        poison=Poison(passes, folders, storage.queues),
+        status=StatusPages(batches),
+    )
+
+
+def _default_endpoint(settings: Settings) -> EndpointOptions | None:
+    server = settings.source
+    if server is None:
+        return None
+    return EndpointOptions(
+        server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent
+    )
+
+
+def _tokens(settings: Settings) -> TokenSource | None:
+    if settings.target_auth != "xoauth2":
+        return None
+    return TokenSource(
+        settings.entra_tenant_id,
+        settings.entra_client_id,
+        secret=settings.entra_client_secret,
+        certificate_path=settings.entra_certificate_path,
+    )

@@ -1,0 +1,129 @@
+"""One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
+
+Only LIST, STATUS, EXAMINE, UID FETCH with PEEK, and the commands around a login ever go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from mailferry.imap import failures
+from mailferry.imap.connection import Connection
+from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
+from mailferry.imap.folder import open_folder
+from mailferry.imap.identity import header_fields, readable
+from mailferry.imap.response import number
+from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+
+_MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+_HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
+#: Characters of a subject or date in a report.
+HEADLINE_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What tells a person which message is meant. `date` is the Date header as written, else the INTERNALDATE."""
+
+    subject: str
+    date: str
+    size: int
+
+
+class SourceMailbox:
+    """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, server: Server, login: Login) -> SourceMailbox:
+        """Connect and log in. Raises any `ServerError`."""
+        return cls(Connection.open(server, login))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The session below."""
+        return self._connection
+
+    def folders(self) -> tuple[ListedFolder, ...]:
+        """All folders; those outside the personal namespace carry `mailferry.imap.connection.NOT_PERSONAL`."""
+        return self._connection.folders()
+
+    def status(self, folder: bytes) -> FolderStatus:
+        """STATUS of a folder that is not open. Raises `FolderGone`."""
+        return self._connection.status(folder)
+
+    def examine(self, folder: bytes) -> FolderStatus:
+        """Open a folder read-only (RFC 3501 §6.3.2). Raises `FolderGone`.
+
+        `uidnext` is always filled in: where the server keeps it to itself, from the last message's UID.
+        """
+        status, _ = open_folder(self._connection, b"EXAMINE", folder)
+        return status
+
+    def sizes(self, first: int, last: int) -> list[MessageSize]:
+        """UID and size in bytes of every message of the open folder from UID `first` to `last`, ascending, each once.
+
+        A size the server doesn't give, or won't for a broken message, is 0.
+        """
+        if last < first:
+            return []
+        try:
+            found = self._sizes(first, last, b"(UID RFC822.SIZE)")
+        except FetchRefused:
+            found = self._sizes(first, last, b"(UID)")
+        return [MessageSize(uid, found[uid]) for uid in sorted(found)]
+
+    def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
+        """The identities of these messages of the open folder; those that are gone are left out."""
+        return dict(fetch_identities(self._connection, uids))
+
+    def messages(self, uids: Sequence[int]) -> Iterator[Message]:
+        """These messages of the open folder, byte for byte, as they arrive: one of them in memory at a time.
+
+        Messages that are gone, and those the server lists but won't hand out, are not yielded: the caller notices by
+        comparing. Read the iterator to its end; closing it early closes the connection, which is in mid-response then.
+        """
+        for uid, items in fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]"):
+            body = items.pop(b"BODY[]", None)
+            if isinstance(body, bytes):
+                yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
+
+    def headline(self, uid: int) -> Headline:
+        """Subject, date and size of a message of the open folder for a report; empty where it is gone or unreadable."""
+        for _, items in fetch_uids(self._connection, (uid,), _HEADLINE_ITEMS, b"BODY[HEADER"):
+            fields = header_fields(header_of(items))
+            date = fields.get("date") or text_of(items.get(b"INTERNALDATE"))
+            subject = failures.one_line(readable(fields.get("subject", "")))
+            size = number(items.get(b"RFC822.SIZE")) or 0
+            return Headline(subject[:HEADLINE_LIMIT], failures.one_line(date)[:HEADLINE_LIMIT], size)
+        return Headline("", "", 0)
+
+    def close(self) -> None:
+        """Log out and disconnect; never raises."""
+        self._connection.close()
+
+    def _sizes(self, first: int, last: int, items: bytes) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for uid, fetched in fetch_range(self._connection, first, last, items):
+            size = number(fetched.get(b"RFC822.SIZE"))
+            if size is not None or uid not in found:
+                found[uid] = size or 0
+        return found
+
+
+def _flags(items: Items) -> tuple[str, ...]:
+    flags = items.get(b"FLAGS")
+    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

@@ -1,0 +1,166 @@
+"""Who may run: at most `max_concurrent` mailboxes an endpoint hold a slot, the others wait in line.
+
+One partition an endpoint holds its own row, its slots and its waiting line. The endpoint's row is rewritten by every
+admission, so that two admissions at once can't both give away the last slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailferry.errors import Conflict
+from mailferry.imap.values import Security, Server
+from mailferry.state.batches import batch_key
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.jobs import MailboxJob, send_mailbox_job
+from mailferry.state.records import from_values, to_values
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert
+
+TABLE = "endpoints"
+_INDEX = "endpoints"
+_ENDPOINT = "endpoint"
+_SLOT = "slot|"
+_WAIT = "wait|"
+
+#: Mailboxes admitted in one transaction: each takes a delete and an insert, beside the endpoint's row.
+_AT_ONCE = (TRANSACTION - 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A source server and how many mailboxes it serves at once. `turn` counts admissions."""
+
+    id: str
+    host: str
+    port: int
+    security: Security
+    check_certificate: bool
+    max_concurrent: int
+    turn: int = 0
+
+    def server(self, timeout: float) -> Server:
+        """Where to connect."""
+        return Server("source", self.host, self.port, self.security, self.check_certificate, timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A mailbox that wants to run pass `pass_no`. Incremental passes, which are short, go before initial ones."""
+
+    mailbox: str
+    batch: str
+    pass_no: int
+    row: int
+    incremental: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its place in the line."""
+        return f"{_line_of(self.batch, self.incremental)}{self.row:06d}|{self.mailbox}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A mailbox that runs."""
+
+    mailbox: str
+    batch: str
+    pass_no: int
+    since: datetime
+
+
+def _line_of(batch: str, incremental: bool) -> str:
+    return f"{_WAIT}{1 if incremental else 2}|{batch_key(batch)}|"
+
+
+def endpoint_id(host: str, port: int) -> str:
+    """The endpoint's partition."""
+    return f"{host.lower()}:{port}"
+
+
+class Admission:
+    """Lets mailboxes wait, admits them, and takes their slots back."""
+
+    def __init__(self, storage: Storage, clock: Clock = utc_now) -> None:
+        self._tables = storage.tables
+        self._queues = storage.queues
+        self._clock = clock
+
+    def endpoints(self) -> list[Endpoint]:
+        """Every endpoint."""
+        found = (self.endpoint(row.key) for row in self._tables.rows(TABLE, _INDEX))
+        return [endpoint for endpoint in found if endpoint]
+
+    def endpoint(self, endpoint: str) -> Endpoint | None:
+        """The endpoint, or None."""
+        row = self._tables.get(TABLE, endpoint, _ENDPOINT)
+        return from_values(Endpoint, row.values) if row else None
+
+    def define(self, endpoint: Endpoint) -> None:
+        """Write the endpoint's definition."""
+        self._tables.commit(TABLE, _INDEX, [Upsert(endpoint.id, {})])
+        self._tables.commit(TABLE, endpoint.id, [Upsert(_ENDPOINT, to_values(endpoint))])
+
+    def wait(self, endpoint: str, tickets: Iterable[Ticket]) -> None:
+        """Put mailboxes in the waiting line; one that waits already keeps its place."""
+        pending: dict[str, Operation] = {}
+        for ticket in tickets:
+            pending[ticket.key] = Upsert(ticket.key, to_values(ticket))
+            if len(pending) == TRANSACTION:
+                self._tables.commit(TABLE, endpoint, list(pending.values()))
+                pending = {}
+        self._tables.commit(TABLE, endpoint, list(pending.values()))
+
+    def admit(self, endpoint: str) -> int:
+        """Give every free slot to the next in line and enqueue their jobs. Returns how many were admitted."""
+        admitted = 0
+        while (some := self._admit_some(endpoint)) is None or some:
+            admitted += some or 0
+        return admitted
+
+    def _admit_some(self, endpoint: str) -> int | None:
+        """One transaction of admissions; None when somebody else admitted at the same moment."""
+        row = self._tables.get(TABLE, endpoint, _ENDPOINT)
+        if row is None:
+            return 0
+        known = from_values(Endpoint, row.values)
+        running = {slot.mailbox for slot in self.slots(endpoint)}
+        free = min(known.max_concurrent - len(running), _AT_ONCE)
+        if free <= 0:
+            return 0
+        line = (from_values(Ticket, r.values) for r in self._tables.rows(TABLE, endpoint, _WAIT, free + len(running)))
+        # A mailbox that still runs keeps its place: it is admitted once its present pass has ended.
+        admitted = [ticket for ticket in line if ticket.mailbox not in running][:free]
+        if not admitted:
+            return 0
+        now = self._clock()
+        operations: list[Operation] = [Replace(_ENDPOINT, dict(row.values) | {"turn": known.turn + 1}, row.etag)]
+        operations += (Delete(t.key) for t in admitted)
+        operations += (Insert(_SLOT + t.mailbox, to_values(Slot(t.mailbox, t.batch, t.pass_no, now))) for t in admitted)
+        try:
+            self._tables.commit(TABLE, endpoint, operations)
+        except Conflict:
+            return None
+        for ticket in admitted:
+            send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no))
+        return len(admitted)
+
+    def release(self, endpoint: str, mailbox: str) -> None:
+        """Take the mailbox's slot back, if it has one, and admit whoever is next."""
+        with suppress(Conflict):
+            self._tables.commit(TABLE, endpoint, [Delete(_SLOT + mailbox)])
+        self.admit(endpoint)
+
+    def slots(self, endpoint: str) -> Iterator[Slot]:
+        """The mailboxes that run."""
+        return (from_values(Slot, row.values) for row in self._tables.rows(TABLE, endpoint, _SLOT))
+
+    def busy_with(self, endpoint: str, batch: str) -> bool:
+        """Whether any mailbox of the batch runs or waits."""
+        if any(slot.batch == batch for slot in self.slots(endpoint)):
+            return True
+        lines = (_line_of(batch, incremental) for incremental in (True, False))
+        return any(next(iter(self._tables.rows(TABLE, endpoint, line, 1)), None) for line in lines)

@@ -1,0 +1,102 @@
+"""Batches and the lines of their mailboxes: what screens and reports list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mailferry.errors import Conflict
+from mailferry.model import MailboxLine
+from mailferry.state.records import from_values, to_values
+from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Storage, Upsert
+
+TABLE = "batches"
+_INDEX = "batches"
+_LINE = "mailbox|"
+
+#: Longest name of a batch, in characters.
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One CSV: its options, its wrapped data key, and, when it was refused, why and which version of the CSV."""
+
+    name: str
+    created: datetime
+    updated: datetime
+    endpoint: str = ""
+    include_folders: tuple[str, ...] = ()
+    exclude_folders: tuple[str, ...] = ()
+    wrapped_key: bytes = b""
+    refused: str = ""
+    refused_etag: str = ""
+    refused_rows: int = 0
+    notes: tuple[str, ...] = ()
+    reported: datetime | None = None
+
+
+def batch_key(name: str) -> str:
+    """The partition of a batch: its name, with what Table Storage forbids in keys (`/ \\ # ? %`, controls) escaped."""
+    return re.sub(r"[/\\#?%~\x00-\x1f\x7f-\x9f]", lambda found: f"~{ord(found[0]):02x}", name)
+
+
+class Batches:
+    """Reads and writes batches and their lines."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._tables = storage.tables
+
+    def all(self) -> Iterator[Batch]:
+        """Every batch, by name."""
+        return (from_values(Batch, row.values) for row in self._tables.rows(TABLE, _INDEX))
+
+    def get(self, name: str) -> Batch | None:
+        """The batch, or None."""
+        row = self._tables.get(TABLE, _INDEX, batch_key(name))
+        return from_values(Batch, row.values) if row else None
+
+    def insert(self, batch: Batch) -> bool:
+        """Write a new batch; False when there is one of this name."""
+        try:
+            self._tables.commit(TABLE, _INDEX, [Insert(batch_key(batch.name), to_values(batch))])
+        except Conflict:
+            return False
+        return True
+
+    def update(self, name: str, **changes: object) -> None:
+        """Set these fields of the batch's newest row."""
+        key = batch_key(name)
+        while row := self._tables.get(TABLE, _INDEX, key):
+            changed = replace(from_values(Batch, row.values), **changes)  # type: ignore[arg-type]
+            try:
+                self._tables.commit(TABLE, _INDEX, [Replace(key, to_values(changed), row.etag)])
+            except Conflict:
+                continue
+            return
+
+    def lines(self, name: str, after: str = "", most: int | None = None) -> Iterator[MailboxLine]:
+        """The batch's mailboxes in the order of their ids, those after the id `after`."""
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most if not after else None)
+        found = (from_values(MailboxLine, row.values) for row in rows if row.key > _LINE + after)
+        for number, line in enumerate(found, start=1):
+            yield line
+            if number == most:
+                return
+
+    def write_lines(self, lines: Iterable[MailboxLine]) -> None:
+        """Write the lines of one batch, whatever was there."""
+        pending: list[MailboxLine] = []
+        for line in lines:
+            pending.append(line)
+            if len(pending) == TRANSACTION:
+                self._write(pending)
+                pending = []
+        if pending:
+            self._write(pending)
+
+    def _write(self, lines: list[MailboxLine]) -> None:
+        operations: list[Operation] = [Upsert(_LINE + line.mailbox, to_values(line)) for line in lines]
+        self._tables.commit(TABLE, batch_key(lines[0].batch), operations)

@@ -1,0 +1,206 @@
+"""A folder's row: its mapping, the UIDs still to settle, the window in flight, and the lease that guards its writes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mailferry.errors import Conflict, LeaseLost
+from mailferry.model import Counts
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.ledger import Entry, entry_operations
+from mailferry.state.mailboxes import TABLE
+from mailferry.state.records import from_values, to_values
+from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Row, Storage
+from mailferry.state.uids import UidRanges
+
+type Commit = Callable[[str, str, Sequence[Operation]], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Messages that are (or may be) on their way: written down before the first of them is sent.
+
+    `uids` are in doubt until the next checkpoint; `target_uidnext` is a lower bound for the UIDs they can have at the
+    target, under `target_uidvalidity`.
+    """
+
+    uids: UidRanges = UidRanges()
+    target_uidvalidity: int = 0
+    target_uidnext: int = 1
+
+
+#: Nothing is on its way.
+NO_WINDOW = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The checkpoint of one source folder.
+
+    `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT up to which
+    they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY changes. While
+    `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's, brought by
+    somebody else.
+    """
+
+    key: str
+    name: bytes
+    path: str
+    target_path: tuple[str, ...]
+    why: str
+    order: int
+    source: str = ""
+    gone: bool = False
+    epoch_no: int = 0
+    uidvalidity: int = 0
+    known_next: int = 1
+    todo: UidRanges = UidRanges()
+    adopt_below: int = 0
+    target_uidvalidity: int = 0
+    window: Window = NO_WINDOW
+    counts: Counts = Counts()
+    seconds: float = 0.0
+    lease_owner: str = ""
+    lease_until: datetime | None = None
+    fence: int = 0
+
+    @property
+    def epoch(self) -> str:
+        """The epoch as ledger keys spell it: its number and its UIDVALIDITY."""
+        return f"{self.epoch_no:04d}-{self.uidvalidity}"
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is left to settle."""
+        return bool(self.todo)
+
+    @property
+    def settled(self) -> int:
+        """Messages of the present epoch that are copied, adopted or skipped."""
+        return self.counts.copied + self.counts.adopted + self.counts.skipped
+
+    def leased(self, now: datetime) -> bool:
+        """Whether a worker holds it."""
+        return bool(self.lease_owner) and self.lease_until is not None and self.lease_until > now
+
+
+def folder_key(name: bytes) -> str:
+    """The key of a source folder: a digest of its name as the server spells it."""
+    return hashlib.sha256(name).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A folder and the ETag it was read with."""
+
+    folder: Folder
+    etag: str
+
+
+class Folders:
+    """Reads, plans and claims folders."""
+
+    def __init__(self, storage: Storage, clock: Clock = utc_now) -> None:
+        self._tables = storage.tables
+        self._clock = clock
+
+    def all(self, mailbox: str) -> list[Versioned]:
+        """Every folder of the mailbox, in the order in which they are to be copied."""
+        found = [_versioned(row) for row in self._tables.rows(TABLE, mailbox, "folder|")]
+        return sorted(found, key=lambda versioned: versioned.folder.order)
+
+    def write(self, mailbox: str, plan: Sequence[tuple[Folder, str | None]]) -> None:
+        """Write planned folders, each with the ETag it was read with (None: it is new).
+
+        Raises Conflict when one was changed meanwhile: somebody else has planned, or a worker is still at it.
+        """
+        operations: list[Operation] = [
+            Replace(_row_key(folder.key), to_values(folder), etag)
+            if etag
+            else Insert(_row_key(folder.key), to_values(folder))
+            for folder, etag in plan
+        ]
+        for start in range(0, len(operations), TRANSACTION):
+            self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
+
+    def claim(self, mailbox: str, candidates: Iterable[Versioned], owner: str, seconds: float) -> Claim | None:
+        """Take the lease of the first candidate that nobody else takes first; None when all are taken."""
+        for versioned in candidates:
+            now = self._clock()
+            taken = replace(
+                versioned.folder,
+                lease_owner=owner,
+                lease_until=now + timedelta(seconds=seconds),
+                fence=versioned.folder.fence + 1,
+            )
+            with suppress(Conflict):
+                key = _row_key(taken.key)
+                etags = self._tables.commit(TABLE, mailbox, [Replace(key, to_values(taken), versioned.etag)])
+                return Claim(self._tables.commit, self._clock, mailbox, Versioned(taken, etags[key]), seconds)
+        return None
+
+
+class Claim:
+    """A folder in the hands of one worker. Every write proves that the lease is still ours, or raises LeaseLost.
+
+    The proof is the row's ETag: whoever takes the lease over changes it (and raises `fence`), and from then on none
+    of our writes goes through.
+    """
+
+    def __init__(self, commit: Commit, clock: Clock, mailbox: str, versioned: Versioned, seconds: float) -> None:
+        self._commit = commit
+        self._clock = clock
+        self.mailbox = mailbox
+        self._etag = versioned.etag
+        self._seconds = seconds
+        self.folder = versioned.folder
+
+    def remaining(self) -> float:
+        """Seconds until the lease ends, less a margin for clocks that differ."""
+        until = self.folder.lease_until
+        left = (until - self._clock()).total_seconds() if until else 0.0
+        return left - min(5.0, self._seconds / 10)
+
+    def hold(self, seconds: float) -> float:
+        """Make sure that the lease lasts at least `seconds`, renewing it if not; returns how long it lasts."""
+        if self.remaining() < seconds:
+            self.write(self.folder, seconds=seconds)
+        return self.remaining()
+
+    def write(self, folder: Folder, entry: Entry | None = None, seconds: float = 0) -> None:
+        """The checkpoint: the folder's row and a ledger entry in one transaction, the lease renewed with it."""
+        until = self._clock() + timedelta(seconds=max(self._seconds, seconds * 1.25))
+        self._put(replace(folder, lease_until=until), entry)
+
+    def release(self) -> None:
+        """Give the folder back; a lease that is already lost is no error."""
+        with suppress(LeaseLost):
+            self._put(replace(self.folder, lease_owner="", lease_until=None), None)
+
+    def _put(self, folder: Folder, entry: Entry | None) -> None:
+        key = _row_key(folder.key)
+        operations: list[Operation] = [Replace(key, to_values(folder), self._etag)]
+        if entry:
+            operations += entry_operations(folder.key, folder.epoch, entry)
+        try:
+            self._etag = self._commit(TABLE, self.mailbox, operations)[key]
+        except Conflict as conflict:
+            raise LeaseLost(f"Another worker has taken over the folder {folder.path!r}.") from conflict
+        self.folder = folder
+
+
+def total_counts(folders: Iterable[Folder]) -> Counts:
+    """The sum over folders."""
+    return sum((folder.counts for folder in folders), Counts())
+
+
+def _row_key(key: str) -> str:
+    return f"folder|{key}"
+
+
+def _versioned(row: Row) -> Versioned:
+    return Versioned(from_values(Folder, row.values), row.etag)

@@ -1,0 +1,77 @@
+"""The two kinds of queue message: what they say and how they are written. They carry ids, never state or secrets."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, field
+
+from mailferry.state.storage import Queues
+
+MAILBOX_JOBS = "mailbox-jobs"
+FOLDER_JOBS = "folder-jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxJob:
+    """Plan pass number `pass_no` of a mailbox."""
+
+    mailbox: str
+    pass_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderJob:
+    """Copy a chunk of the next folder of this mailbox that has work left and no worker.
+
+    `id` names the job over redeliveries and retries (it owns the folder lease); `done` is how many messages the pass
+    had behind it when the job was made, so that a poison message can tell whether the mailbox has moved on since.
+    """
+
+    mailbox: str
+    pass_no: int
+    done: int = 0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
+    """Enqueue it, visible after `delay` seconds."""
+    queues.send(MAILBOX_JOBS, json.dumps(asdict(job)), delay)
+
+
+def send_folder_job(queues: Queues, job: FolderJob, delay: float = 0) -> None:
+    """Enqueue it, visible after `delay` seconds."""
+    queues.send(FOLDER_JOBS, json.dumps(asdict(job)), delay)
+
+
+def read_mailbox_job(body: str) -> MailboxJob:
+    """The job a message holds. Raises ValueError when it holds none."""
+    values = _object(body)
+    return MailboxJob(_text(values, "mailbox"), _number(values, "pass_no"))
+
+
+def read_folder_job(body: str) -> FolderJob:
+    """The job a message holds. Raises ValueError when it holds none."""
+    values = _object(body)
+    return FolderJob(_text(values, "mailbox"), _number(values, "pass_no"), _number(values, "done"), _text(values, "id"))
+
+
+def _object(body: str) -> dict[str, object]:
+    values = json.loads(body)
+    if not isinstance(values, dict):
+        raise ValueError("A job is a JSON object.")  # noqa: TRY004 -- one error for every bad message
+    return values
+
+
+def _text(values: dict[str, object], name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"The job has no {name}.")
+    return value
+
+
+def _number(values: dict[str, object], name: str) -> int:
+    value = values.get(name)
+    if not isinstance(value, int):
+        raise ValueError(f"The job has no {name}.")  # noqa: TRY004 -- one error for every bad message
+    return value

@@ -1,0 +1,97 @@
+"""A mailbox's own row: who it is, how to log in, which pass it is in and what it is doing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailferry.errors import Conflict
+from mailferry.model import Status
+from mailferry.state.records import from_values, to_values
+from mailferry.state.storage import Insert, Replace, Storage
+
+TABLE = "mailboxes"
+KEY = "mailbox"
+
+#: Statuses in which a pass is under way.
+ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING})
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """The truth about one mailbox; `MailboxLine` is its copy for screens."""
+
+    id: str
+    batch: str
+    row: int
+    address: str
+    user: str
+    user_root: str
+    sealed: str = field(repr=False)
+    endpoint: str
+    status: Status
+    why: str
+    remedy: str
+    since: datetime
+    updated: datetime
+    pass_no: int = 0
+    planned: bool = False
+    pass_began: datetime | None = None
+    copied_before: int = 0
+    bytes_before: int = 0
+    last_synced: datetime | None = None
+    not_before: datetime | None = None
+    failures: int = 0
+    last_error: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether a pass is under way."""
+        return self.status in ACTIVE
+
+    def in_pass(self, number: int) -> bool:
+        """Whether it is now in the pass of this number."""
+        return self.active and self.pass_no == number
+
+
+def mailbox_id(address_key: str) -> str:
+    """The opaque id of a target address (in the normal form of `csv_file.address_key`): one mailbox, one id."""
+    return hashlib.sha256(address_key.encode()).hexdigest()[:32]
+
+
+class Mailboxes:
+    """Reads and writes mailboxes' rows."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._tables = storage.tables
+
+    def get(self, mailbox: str) -> Mailbox | None:
+        """The mailbox, or None."""
+        row = self._tables.get(TABLE, mailbox, KEY)
+        return from_values(Mailbox, row.values) if row else None
+
+    def insert(self, mailbox: Mailbox) -> bool:
+        """Write a mailbox that isn't there yet; False when it is."""
+        try:
+            self._tables.commit(TABLE, mailbox.id, [Insert(KEY, to_values(mailbox))])
+        except Conflict:
+            return False
+        return True
+
+    def change(self, mailbox: str, change: Callable[[Mailbox], Mailbox | None]) -> Mailbox | None:
+        """Apply `change` to the newest row until nobody interferes. Returns what was written, or None.
+
+        `change` gives the new mailbox, or None to leave the row as it is; it may be called more than once.
+        """
+        while row := self._tables.get(TABLE, mailbox, KEY):
+            changed = change(from_values(Mailbox, row.values))
+            if changed is None:
+                return None
+            try:
+                self._tables.commit(TABLE, mailbox, [Replace(KEY, to_values(changed), row.etag)])
+            except Conflict:
+                continue
+            return changed
+        return None

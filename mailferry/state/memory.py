@@ -1,0 +1,152 @@
+"""Storage in memory: the official twin of Azure Storage for tests and benchmarks, with the same promises."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from mailferry.errors import Conflict
+from mailferry.state.storage import (
+    TRANSACTION,
+    Blob,
+    BlobInfo,
+    Delete,
+    Insert,
+    Operation,
+    Replace,
+    Row,
+    Storage,
+    Upsert,
+    Value,
+)
+
+
+def memory_storage() -> Storage:
+    """An empty storage."""
+    return Storage(MemoryTables(), MemoryQueues(), MemoryBlobs())
+
+
+class MemoryTables:
+    """Tables in dictionaries; a lock makes a commit one step."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[tuple[str, str], dict[str, Row]] = {}
+        self._etags = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def get(self, table: str, partition: str, key: str) -> Row | None:
+        with self._lock:
+            return self._partitions.get((table, partition), {}).get(key)
+
+    def rows(self, table: str, partition: str, prefix: str = "", most: int | None = None) -> Iterator[Row]:
+        with self._lock:
+            rows = self._partitions.get((table, partition), {})
+            found = [rows[key] for key in sorted(rows) if key.startswith(prefix)]
+        return iter(found[:most])
+
+    def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
+        if not operations:
+            return {}
+        if len(operations) > TRANSACTION or len({op.key for op in operations}) != len(operations):
+            raise ValueError(f"A transaction holds at most {TRANSACTION} operations, each on a row of its own.")
+        with self._lock:
+            rows = self._partitions.setdefault((table, partition), {})
+            for operation in operations:
+                _check(operation, rows.get(operation.key))
+            return {op.key: self._apply(rows, op) for op in operations}
+
+    def _apply(self, rows: dict[str, Row], operation: Operation) -> str:
+        if isinstance(operation, Delete):
+            del rows[operation.key]
+            return ""
+        etag = f'W/"{next(self._etags)}"'
+        rows[operation.key] = Row(operation.key, _checked(operation.values), etag)
+        return etag
+
+
+def _check(operation: Operation, row: Row | None) -> None:
+    match operation:
+        case Insert():
+            failed = row is not None
+        case Replace(etag=etag):
+            failed = row is None or row.etag != etag
+        case Delete(etag=etag):
+            failed = row is None or etag not in (None, row.etag)
+        case Upsert():
+            failed = False
+    if failed:
+        raise Conflict(f"Row {operation.key!r} was changed by somebody else.")
+
+
+def _checked(values: Mapping[str, Value]) -> dict[str, Value]:
+    for name, value in values.items():
+        if isinstance(value, str) and len(value.encode("utf-16-le")) > 65536:
+            raise ValueError(f"Column {name} holds more than 32,768 characters.")
+        if isinstance(value, bytes) and len(value) > 65536:
+            raise ValueError(f"Column {name} holds more than 65,536 bytes.")
+    return dict(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A queue message that waits, `due` in monotonic seconds."""
+
+    body: str
+    due: float
+
+
+@dataclass(slots=True)
+class MemoryQueues:
+    """Queues as lists, for tests to read and take from."""
+
+    messages: dict[str, list[Sent]] = field(default_factory=dict)
+
+    def send(self, queue: str, body: str, delay: float = 0) -> None:
+        self.messages.setdefault(queue, []).append(Sent(body, time.monotonic() + delay))
+
+    def depth(self, queue: str) -> int:
+        return len(self.messages.get(queue, []))
+
+    def take(self, queue: str) -> str | None:
+        """The message that has waited longest past its delay, taken out; None when none is due."""
+        due = [sent for sent in self.messages.get(queue, []) if sent.due <= time.monotonic()]
+        if not due:
+            return None
+        self.messages[queue].remove(due[0])
+        return due[0].body
+
+
+class MemoryBlobs:
+    """Blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[tuple[str, str], tuple[bytes, BlobInfo]] = {}
+        self._etags = itertools.count(1)
+
+    def info(self, container: str, name: str) -> BlobInfo | None:
+        found = self._blobs.get((container, name))
+        return found[1] if found else None
+
+    def read(self, container: str, name: str) -> Blob | None:
+        found = self._blobs.get((container, name))
+        return Blob(found[0], found[1].etag) if found else None
+
+    def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
+        del content_type
+        info = BlobInfo(name, f'"{next(self._etags)}"', len(data), datetime.now(UTC))
+        self._blobs[container, name] = (data, info)
+
+    def delete(self, container: str, name: str, etag: str | None = None) -> bool:
+        found = self._blobs.get((container, name))
+        if found is None or etag not in (None, found[1].etag):
+            return False
+        del self._blobs[container, name]
+        return True
+
+    def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
+        names = sorted(name for where, name in self._blobs if where == container and name.startswith(prefix))
+        return iter([self._blobs[container, name][1] for name in names])

@@ -1,0 +1,131 @@
+"""What Mailferry asks of storage: tables with transactions, queues with delays, blobs with ETags. Nothing more.
+
+Two implementations keep these promises and pass the same tests: `azure` (Table, Queue and Blob Storage) and `memory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+#: What a column holds: text up to 32,768 UTF-16 units, 64-bit integers, floats, booleans, bytes up to 64 KiB.
+type Value = str | int | float | bool | bytes
+
+#: Most operations of one `commit` (an entity group transaction holds 100).
+TRANSACTION = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as read, with the ETag that a conditional write needs."""
+
+    key: str
+    values: Mapping[str, Value]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Fails with Conflict when the row exists."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Fails with Conflict when the row is gone or has another ETag."""
+
+    key: str
+    values: Mapping[str, Value]
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Writes the row whatever is there."""
+
+    key: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Fails with Conflict when the row is gone or, with an ETag, has another."""
+
+    key: str
+    etag: str | None = None
+
+
+type Operation = Insert | Replace | Upsert | Delete
+
+
+class Tables(Protocol):
+    """Rows by table, partition and key."""
+
+    def get(self, table: str, partition: str, key: str) -> Row | None:
+        """The row, or None."""
+
+    def rows(self, table: str, partition: str, prefix: str = "", most: int | None = None) -> Iterator[Row]:
+        """Rows of the partition whose key begins with `prefix`, in key order, at most `most`."""
+
+    def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
+        """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""
+
+
+class Queues(Protocol):
+    """Messages out; Azure Functions takes them in."""
+
+    def send(self, queue: str, body: str, delay: float = 0) -> None:
+        """Put a message in the queue, visible after `delay` seconds (at most 7 days), that never expires."""
+
+    def depth(self, queue: str) -> int:
+        """About how many messages the queue holds, visible or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob's content at one moment."""
+
+    data: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """A blob as listed."""
+
+    name: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+class Blobs(Protocol):
+    """Files by container and name."""
+
+    def info(self, container: str, name: str) -> BlobInfo | None:
+        """The blob without its content, or None."""
+
+    def read(self, container: str, name: str) -> Blob | None:
+        """The blob, or None."""
+
+    def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
+        """Create or replace the blob."""
+
+    def delete(self, container: str, name: str, etag: str | None = None) -> bool:
+        """Delete the blob if it is there (and has this ETag); whether it was deleted."""
+
+    def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
+        """Blobs whose name begins with `prefix`, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The three together."""
+
+    tables: Tables
+    queues: Queues
+    blobs: Blobs

@@ -1,0 +1,167 @@
+"""One folder job: as much copying of one mailbox as fits before the soft deadline, folder after folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from mailferry.errors import LeaseLost, MailferryError
+from mailferry.lifecycle.passes import Passes
+from mailferry.state.clock import Clock, utc_now
+from mailferry.state.folders import Claim, Folders, Versioned
+from mailferry.state.jobs import FolderJob, send_folder_job
+from mailferry.state.ledger import Ledger
+from mailferry.state.mailboxes import Mailbox
+from mailferry.state.storage import Queues
+from mailferry.transfer.folder_copy import Ends, FolderCopy
+from mailferry.transfer.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+#: Least seconds between two updates of a mailbox's line by one worker.
+PROGRESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do just now: come back in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NothingLeft:
+    """Every folder is settled (`all_done`), or others are at the rest and will go on by themselves."""
+
+    all_done: bool
+
+
+class Deadline:
+    """The soft end of a chunk, well before the platform's hard one."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def passed(self) -> bool:
+        """Whether it is time to stop."""
+        return time.monotonic() >= self._end
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Runs folder jobs."""
+
+    sessions: Sessions
+    passes: Passes
+    folders: Folders
+    ledger: Ledger
+    queues: Queues
+    clock: Clock = utc_now
+
+    def run(self, job: FolderJob) -> None:
+        """Copy a chunk, then pass the work on: to a continuation, to a later try, or to nobody when it is done."""
+        mailbox = self.passes.mailboxes.get(job.mailbox)
+        if mailbox is None or not mailbox.in_pass(job.pass_no):
+            log.info("Folder job of pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
+            if mailbox:
+                self.passes.release(mailbox)
+            return
+        now = self.clock()
+        if mailbox.not_before and mailbox.not_before > now:
+            send_folder_job(self.queues, job, (mailbox.not_before - now).total_seconds())
+            return
+        progress = _Progress(self.passes, mailbox)
+        try:
+            self._copy(mailbox, job, progress)
+        except LeaseLost as lost:
+            log.warning("Mailbox %s: %s", mailbox.id, lost)
+        except MailferryError as error:
+            delay = self.passes.stumble(mailbox, error, progress=progress.settled > 0)
+            if delay is not None:
+                send_folder_job(self.queues, job, delay)
+        except Exception as error:
+            self.passes.note_crash(mailbox.id, error)
+            raise
+
+    def _copy(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
+        deadline = Deadline(self.passes.limits.chunk_seconds)
+        ends: Ends | None = None
+        with ExitStack() as open_sessions:
+            while not deadline.passed():
+                match self._claim(mailbox, job):
+                    case Wait(seconds):
+                        send_folder_job(self.queues, job, seconds)
+                        return
+                    case NothingLeft(all_done):
+                        if all_done:
+                            self.passes.finish(mailbox)
+                        return
+                    case claim:
+                        with _Held(claim, open_sessions):
+                            ends = ends or open_sessions.enter_context(self.sessions.open(mailbox))
+                            FolderCopy(
+                                claim,
+                                ends,
+                                self.ledger,
+                                self.passes.limits,
+                                stop=deadline.passed,
+                                on_checkpoint=progress.made,
+                            ).run()
+        send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, job.done + progress.settled))
+
+    def _claim(self, mailbox: Mailbox, job: FolderJob) -> Claim | Wait | NothingLeft:
+        """The next folder with work and without a worker, or why there is none."""
+        limits = self.passes.limits
+        while True:
+            now = self.clock()
+            folders = self.folders.all(mailbox.id)
+            leased = [v.folder for v in folders if v.folder.leased(now)]
+            # The same job twice: delivered again while its worker is at it, or after its worker was killed. Only when
+            # the lease has run out is it certain that no APPEND of that worker is under way any more.
+            ours = [f.lease_until for f in leased if f.lease_owner == job.id and f.lease_until]
+            if ours:
+                return Wait((max(ours) - now).total_seconds() + 1)
+            work: list[Versioned] = [v for v in folders if v.folder.has_work and not v.folder.leased(now)]
+            if not work:
+                return NothingLeft(all_done=not leased)
+            if len(leased) >= limits.mailbox_connections:
+                return NothingLeft(all_done=False)
+            claim = self.folders.claim(mailbox.id, work, job.id, limits.lease_seconds)
+            if claim:
+                return claim
+
+
+class _Held:
+    """Gives the folder back at the end; after an error only once the sessions are closed, so that nothing more of
+    ours can arrive at the target when the next worker looks what is there."""
+
+    def __init__(self, claim: Claim, sessions: ExitStack) -> None:
+        self._claim = claim
+        self._sessions = sessions
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._sessions.close()
+        self._claim.release()
+
+
+class _Progress:
+    """Counts what this worker settles, and updates the mailbox's line now and then."""
+
+    def __init__(self, passes: Passes, mailbox: Mailbox) -> None:
+        self._passes = passes
+        self._mailbox = mailbox
+        self._last = time.monotonic()
+        self.settled = 0
+
+    def made(self, settled: int) -> None:
+        """A checkpoint settled so many messages."""
+        self.settled += settled
+        if time.monotonic() - self._last >= PROGRESS_SECONDS:
+            self._passes.publish(self._mailbox)
+            self._last = time.monotonic()

@@ -1,0 +1,136 @@
+"""One mailbox job: log in to both ends, map and create folders, write down what each has to carry, send folder jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+
+from mailferry.errors import Conflict, FolderGone, MailferryError
+from mailferry.imap.values import FolderStatus, ListedFolder
+from mailferry.lifecycle.passes import Passes
+from mailferry.source.mailbox import SourceMailbox
+from mailferry.state.folders import Folder, Folders, folder_key
+from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
+from mailferry.state.mailboxes import Mailbox
+from mailferry.state.storage import Queues
+from mailferry.target.mailbox import TargetMailbox
+from mailferry.transfer.epoch import new_epoch, with_new_messages
+from mailferry.transfer.folder_copy import Ends
+from mailferry.transfer.folder_map import EXCHANGE, PLAIN, Mapping, map_folders
+from mailferry.transfer.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+#: Seconds until a plan that met another planner is tried again.
+_AFTER_CONFLICT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Runs mailbox jobs."""
+
+    sessions: Sessions
+    passes: Passes
+    folders: Folders
+    queues: Queues
+
+    def run(self, job: MailboxJob) -> None:
+        """Plan the pass (once, however often the job is delivered) and enqueue its folder jobs."""
+        mailbox = self.passes.begin(job)
+        if mailbox is None:
+            self._drop(job)
+            return
+        try:
+            if not mailbox.planned:
+                self._plan(mailbox)
+        except Conflict:
+            log.info("Mailbox %s is being planned by another worker.", mailbox.id)
+            send_mailbox_job(self.queues, job, _AFTER_CONFLICT)
+        except MailferryError as error:
+            delay = self.passes.stumble(mailbox, error, progress=False)
+            if delay is not None:
+                send_mailbox_job(self.queues, job, delay)
+        except Exception as error:
+            self.passes.note_crash(mailbox.id, error)
+            raise
+        else:
+            self._hand_on(mailbox)
+
+    def _drop(self, job: MailboxJob) -> None:
+        log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
+        mailbox = self.passes.mailboxes.get(job.mailbox)
+        if mailbox:
+            self.passes.release(mailbox)
+
+    def _plan(self, mailbox: Mailbox) -> None:
+        known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
+        source_id = hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
+        with self.sessions.open(mailbox) as ends:
+            planned = []
+            taken = {_compared(v.folder.target_path) for v in known.values()}
+            for order, mapping in enumerate(m for m in self._mappings(mailbox, ends) if not m.excluded):
+                before = known.get(folder_key(mapping.source.name))
+                folder = _mapped(before.folder if before else None, mapping, order, taken)
+                status = _status(ends.source, mapping.source)
+                if status:
+                    folder = _with_work(folder, status, source_id, ends.target)
+                    planned.append((folder, before.etag if before else None))
+        self.folders.write(mailbox.id, planned)
+        self.passes.planned(mailbox, sum(folder.has_work for folder, _ in planned))
+
+    def _mappings(self, mailbox: Mailbox, ends: Ends) -> tuple[Mapping, ...]:
+        batch = self.passes.batches.get(mailbox.batch)
+        return map_folders(
+            ends.source.folders(),
+            ends.target.folders(),
+            EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
+            include=batch.include_folders if batch else (),
+            exclude=batch.exclude_folders if batch else (),
+        )
+
+    def _hand_on(self, mailbox: Mailbox) -> None:
+        """As many folder jobs as may run at once; each takes the next folder when it is done with one."""
+        folders = [v.folder for v in self.folders.all(mailbox.id)]
+        work = sum(folder.has_work for folder in folders)
+        if not work:
+            self.passes.finish(mailbox)
+            return
+        done = sum(folder.settled for folder in folders)
+        for _ in range(min(work, self.passes.limits.mailbox_connections)):
+            send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+
+
+def _mapped(before: Folder | None, mapping: Mapping, order: int, taken: set[str]) -> Folder:
+    """The folder as mapped now. One that was mapped before keeps its target, so that nothing moves between passes;
+    a new one keeps clear of theirs (`taken`), so that no two source folders ever merge."""
+    path = "/".join(mapping.source.path)
+    if before:
+        return replace(before, path=path, order=order)
+    target, number = mapping.target, 2
+    while _compared(target) in taken:
+        target = (*mapping.target[:-1], f"{mapping.target[-1]} ({number})")
+        number += 1
+    taken.add(_compared(target))
+    return Folder(folder_key(mapping.source.name), mapping.source.name, path, target, mapping.why, order)
+
+
+def _compared(path: tuple[str, ...]) -> str:
+    return "\0".join(path).casefold()
+
+
+def _status(source: SourceMailbox, listed: ListedFolder) -> FolderStatus | None:
+    try:
+        status = source.status(listed.name)
+        return status if status.uidnext else source.examine(listed.name)
+    except FolderGone:
+        log.info("A folder was listed but can't be opened; it is left to the next pass.")
+        return None
+
+
+def _with_work(folder: Folder, status: FolderStatus, source_id: str, target: TargetMailbox) -> Folder:
+    """The folder with what this pass has to settle. Creates the target folder where it is missing."""
+    if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == source_id:
+        return with_new_messages(folder, status)
+    there = target.status(target.ensure(folder.target_path))
+    return replace(new_epoch(folder, status, there), source=source_id)

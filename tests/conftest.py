@@ -1,0 +1,3 @@
+"""Registers the fixtures of `tests/support`."""
+
+pytest_plugins = ["tests.support.fixtures"]

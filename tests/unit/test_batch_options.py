@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mailferry.errors import BatchRefused
+from mailferry.imap.values import Security
+from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
+
+DEFAULT = EndpointOptions("imap.default.example", 1993, Security.SSL, True, 20)
+
+
+def read(value: object, default: EndpointOptions | None = DEFAULT) -> BatchOptions:
+    return read_options(json.dumps(value).encode(), default)
+
+
+def cause(data: object, default: EndpointOptions | None = DEFAULT) -> str:
+    with pytest.raises(BatchRefused) as caught:
+        read_options(data if isinstance(data, bytes) else json.dumps(data).encode(), default)
+    assert caught.value.remedy
+    return caught.value.cause
+
+
+def test_without_a_file_the_default_endpoint_is_used() -> None:
+    assert read_options(None, DEFAULT) == BatchOptions(DEFAULT)
+
+
+def test_everything_can_be_said() -> None:
+    options = read(
+        {
+            "endpoint": {
+                "host": "imap.example.com",
+                "port": 143,
+                "security": "STARTTLS",
+                "certificate": "ignore",
+                "max_concurrent": 5,
+            },
+            "include_folders": ["INBOX", " Projects/* ", "INBOX"],
+            "exclude_folders": ["Trash"],
+        },
+        None,
+    )
+    endpoint = EndpointOptions("imap.example.com", 143, Security.STARTTLS, False, 5)
+    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",))
+
+
+def test_what_is_left_out_comes_from_the_default() -> None:
+    assert read({"endpoint": {"host": "other.example"}}).endpoint == EndpointOptions("other.example", 1993)
+
+
+@pytest.mark.parametrize(
+    ("security", "default", "port"),
+    [("starttls", DEFAULT, 143), ("ssl", DEFAULT, 1993), ("ssl", None, 993), ("none", None, 143)],
+)
+def test_another_protection_brings_its_own_port(security: str, default: EndpointOptions | None, port: int) -> None:
+    assert read({"endpoint": {"host": "h.example", "security": security}}, default).endpoint.port == port
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_byte_order_mark_is_tolerated(mark: str) -> None:
+    assert read_options('{"include_folders": ["Entwürfe"]}'.encode(mark), DEFAULT).include_folders == ("Entwürfe",)
+
+
+@pytest.mark.parametrize("host", ["imap.example.com", "bücher.example", "10.0.0.1", "::1", "mail_1", "localhost"])
+def test_host_names_and_addresses_are_taken(host: str) -> None:
+    assert read({"endpoint": {"host": host}}).endpoint.host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["", " ", "imaps://x", "x.example:993", "a b", "a..b", ".a", 7, None, "a" * 254, "a\nb", "a" * 250 + "!"]
+)
+def test_what_is_no_host_is_refused_by_its_path(host: object) -> None:
+    assert cause({"endpoint": {"host": host}}).startswith("$.endpoint.host is ")
+
+
+@pytest.mark.parametrize("default", [None, EndpointOptions("")])
+def test_no_host_anywhere_names_the_setting(default: EndpointOptions | None) -> None:
+    assert "SOURCE_HOST" in cause({}, default)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("port", 0, "1 to 65535"),
+        ("port", 65536, "1 to 65535"),
+        ("port", True, "1 to 65535"),
+        ("port", "993", "1 to 65535"),
+        ("port", 993.0, "1 to 65535"),
+        ("port", None, "1 to 65535"),
+        ("security", "tls", '"ssl", "starttls" or "none"'),
+        ("certificate", True, '"check" or "ignore"'),
+        ("certificate", "no", '"check" or "ignore"'),
+        ("max_concurrent", 0, "1 to 1000"),
+    ],
+)
+def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value: object, allowed: str) -> None:
+    text = cause({"endpoint": {key: value}})
+    assert text.startswith(f"$.endpoint.{key} is {json.dumps(value)}; allowed is ")
+    assert allowed in text
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"include_folders": "INBOX"}, "$.include_folders is"),
+        ({"exclude_folders": ["a", 3]}, "$.exclude_folders[1] is 3"),
+        ({"exclude_folders": [" "]}, "$.exclude_folders[0] is"),
+        ({"endpoint": []}, "$.endpoint is []"),
+        ([], "$ is []"),
+        ("x", "$ is"),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_refused_by_its_path(value: object, path: str) -> None:
+    assert cause(value).startswith(path)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    text = cause({"endpoint": {"port": 0, "security": "x"}, "include_folder": []})
+    assert "$.endpoint.port" in text
+    assert "$.endpoint.security" in text
+    assert "$.include_folder is unknown; did you mean include_folders?" in text
+
+
+def test_the_value_of_an_unknown_key_is_not_shown() -> None:
+    assert "hunter2" not in cause({"endpoint": {"password": "hunter2"}})
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    assert cause(b'{"endpoint": {"port": 1, "port": 2}}') == "$.endpoint.port is there twice."
+
+
+def test_what_is_not_json_is_shown_with_line_and_column() -> None:
+    assert "at line 2, column 1" in cause(b'{"endpoint":\n}')
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"\xff\xfe\xfd", b'{"a": NaN}', b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b" " * 2_000_000],
+)
+def test_any_other_bytes_are_refused_in_words(data: bytes) -> None:
+    assert cause(data).startswith("The options file")
