@@ -1,4 +1,4 @@
-"""Knows the one thing devhost knows of the app: its HTTP functions `batches` and `batch`, which tell how a migration goes."""
+"""Knows the one thing devhost knows of the app: its functions `batches` and `batch`, which tell how things go."""
 
 from __future__ import annotations
 

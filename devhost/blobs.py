@@ -1,7 +1,7 @@
 """Knows which blobs fire which functions, and stands in for Event Grid, which Azurite does not have.
 
-A container is listed twice a second; every blob that is new or has another ETag becomes a message in an internal queue, in the
-form the host itself uses, and from there it is an ordinary queue message: shared by all instances, retried and poisoned.
+A container is listed twice a second; every blob that is new or has another ETag becomes a message in an internal queue,
+in the form the host itself uses. From there it is an ordinary message: shared by all instances, retried, poisoned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Knows how to hand a CSV to a devhost that runs: the options first, then the CSV, as an administrator would upload them."""
+"""Knows how to hand a CSV to a devhost that runs: its options first, then the CSV itself."""
 
 from __future__ import annotations
 

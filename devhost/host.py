@@ -1,4 +1,4 @@
-"""Knows how the parts make a host: which listener serves which function, and in what order everything starts and ends."""
+"""Knows how the parts make a host: which listener serves which function, and in what order they start and end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from devhost.blobs import ANNOUNCEMENTS, POISON, Announcement, BlobPath, BlobWat
 from devhost.errors import HostError
 from devhost.hostjson import HostConfig
 from devhost.keys import Keys
+from devhost.options import HOST_VISIBILITY
 from devhost.outputs import Outputs
-from devhost.queues import HOST_VISIBILITY, Delivery, QueueListener, poison_queue
+from devhost.queues import Delivery, QueueListener, poison_queue
 from devhost.schedule import Schedule, parse_schedule
 from devhost.storage import Account, Accounts, encode_message
 from devhost.timers import HOSTS, TimerListener
@@ -74,7 +75,7 @@ class Host:
         self._paths = {trigger.function: _path(trigger) for trigger in self._all(BlobTrigger)}
         self._parts = _Parts()
         self._stop = asyncio.Event()
-        self.completed = 0  #: invocations of anything but HTTP functions that ended
+        self._fires = 0
 
     def _all[T: Trigger](self, kind: type[T]) -> list[T]:
         return [trigger for trigger in self.triggers.values() if isinstance(trigger, kind)]
@@ -92,6 +93,11 @@ class Host:
         return max(self.worker.running, listeners) + len(parts.fired)
 
     @property
+    def completed(self) -> int:
+        """Messages that were handled and functions that were fired by hand; what timers do on their own is no work."""
+        return sum(listener.handled for listener in self._parts.queues) + self._fires
+
+    @property
     def work_queues(self) -> Sequence[QueueClient]:
         """Every queue whose messages fire a function."""
         return self._parts.work
@@ -104,7 +110,8 @@ class Host:
     async def poisoned(self) -> dict[str, int]:
         """How many messages lie in each poison queue that is not empty."""
         counts: dict[str, int] = {}
-        for trigger in [*self._all(QueueTrigger), *self._all(BlobTrigger)]:
+        triggers: list[QueueTrigger | BlobTrigger] = [*self._all(QueueTrigger), *self._all(BlobTrigger)]
+        for trigger in triggers:
             name = poison_queue(trigger.queue) if isinstance(trigger, QueueTrigger) else POISON
             if name is not None:
                 client = await self._account(trigger).queue(name)
@@ -206,7 +213,7 @@ class Host:
             announcement = Announcement.from_json(delivery.body)
             path = self._paths[announcement.function]
         except (ValueError, KeyError) as error:
-            _log.error("%s holds a message that is for none of these functions: %s", ANNOUNCEMENTS, error)  # noqa: TRY400
+            _log.error("%s holds a message that is for none of these functions: %s", ANNOUNCEMENTS, error)
             return False
         container = await account.container(announcement.container)
         names = path.match(announcement.blob) or {}
@@ -242,6 +249,7 @@ class Host:
                 run = self._succeeds(name, found.content, found.metadata)
             case _:
                 raise ValueError(f"{name} is not fired by hand; call it by its route")
+        self._fires += 1
         task = asyncio.create_task(_quietly(run))
         self._parts.fired.add(task)
         task.add_done_callback(self._parts.fired.discard)
@@ -251,7 +259,6 @@ class Host:
 
     async def _succeeds(self, name: str, argument: Value, metadata: Mapping[str, Value] | None = None) -> bool:
         outcome = await self._run(name, argument, metadata or {})
-        self.completed += 1
         return not outcome.error
 
     async def _run(self, name: str, argument: Value, metadata: Mapping[str, Value]) -> Outcome:

@@ -13,7 +13,7 @@ from pathlib import Path
 from devhost.errors import HostError
 from devhost.timespan import parse_timespan
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 _OVERRIDE = "azurefunctionsjobhost"
 _LEVELS = {

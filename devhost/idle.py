@@ -39,11 +39,11 @@ async def until_idle(host: Host, wait: float, stop: asyncio.Event) -> bool:
 
 async def _looked_again(host: Host, looks: list[int], stop: asyncio.Event) -> bool:
     """Wait until every container was listed from its beginning since `looks` were counted; False when stopped."""
+    stopped = await pause(_LOOK_SECONDS, stop)
     # The first listing to end may have begun before: only the second is sure to show what was there.
-    while any(now < then + 2 for now, then in zip(host.looks, looks, strict=True)):
-        if await pause(0.1, stop):
-            return False
-    return not await pause(_LOOK_SECONDS, stop)
+    while not stopped and any(now < then + 2 for now, then in zip(host.looks, looks, strict=True)):
+        stopped = await pause(0.05, stop)
+    return not stopped
 
 
 async def _nothing_left(host: Host) -> bool:

@@ -1,4 +1,4 @@
-"""Knows how devhost logs: one compact line an event to standard error, at the levels of host.json's `logging.logLevel`."""
+"""Knows how devhost logs: one compact line an event to standard error, at the levels host.json sets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Format(logging.Formatter):
 
 
 class _Levels(logging.Filter):
-    """Keeps what the most specific of the host's categories wants: Function.<name>.User, Function.<name>, Function, default."""
+    """Keeps what the most specific category wants: Function.<name>.User, Function.<name>, Function, default."""
 
     def __init__(self, levels: Mapping[str, int], current: Callable[[], str]) -> None:
         super().__init__()

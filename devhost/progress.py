@@ -65,7 +65,7 @@ class Lines:
         self._summarised = float("-inf")
 
     def news(self, batches: Sequence[Batch], now: float, *, last: bool = False) -> list[str]:
-        """Changes of status at once; a summary when it changed and `now` (seconds) is some seconds after the last one."""
+        """Changes of status at once; a summary when it changed and `now`, in seconds, is well after the last one."""
         lines: list[str] = []
         for batch in batches:
             if batch.refused and batch.name not in self._refused:
@@ -95,21 +95,23 @@ def summary(batches: Sequence[Batch]) -> str:
     counts = Counter(mailbox.status for mailbox in mailboxes)
     statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     done, messages = sum(each.done for each in mailboxes), sum(each.messages for each in mailboxes)
-    rate = sum(each.messages_per_second for each in mailboxes if each.status not in ARRIVED)
+    busy = [each for each in mailboxes if each.status not in ARRIVED]
+    rate = sum(each.messages_per_second for each in busy)
     text = f"{len(mailboxes)} mailboxes: {statuses or 'none yet'}; {done:,}/{messages:,} messages"
     text += f", {decimal(sum(each.bytes for each in mailboxes))}"
-    return text + (f", {rate:,.0f} messages/s" if rate else "")
+    if not rate:
+        return text
+    return f"{text}, {rate:,.0f} messages/s, {decimal(int(sum(each.bytes_per_second for each in busy)))}/s"
 
 
 def table(batches: Sequence[Batch]) -> Group:
     """The mailboxes somebody would want to watch, and a line for everything."""
     grid = Table(box=None, pad_edge=False, expand=True)
     grid.add_column("mailbox", no_wrap=True, max_width=32)
-    grid.add_column("", width=16)
-    for heading in ("messages", "size", "rate", "left"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("status", no_wrap=True)
-    grid.add_column("why", ratio=1, no_wrap=True, overflow="ellipsis")
+    grid.add_column("", width=10)
+    for heading, least in (("messages", 9), ("size", 6), ("rate", 4), ("left", 7)):
+        grid.add_column(heading, justify="right", no_wrap=True, min_width=least)
+    grid.add_column("status, and why", ratio=1, no_wrap=True, overflow="ellipsis", min_width=14)
     for mailbox in _watched(batches):
         grid.add_row(*_cells(mailbox))
     refused = [Text(f"{batch.name}: refused: {batch.refused}", "red") for batch in batches if batch.refused]
@@ -137,10 +139,9 @@ def _cells(mailbox: Mailbox) -> tuple[Text | ProgressBar, ...]:
         ProgressBar(total=total, completed=min(done, total)),
         Text(f"{mailbox.done:,}/{mailbox.messages:,}"),
         Text(decimal(mailbox.bytes)),
-        Text(f"{rate:,.1f}/s {decimal(int(mailbox.bytes_per_second))}/s" if rate else ""),
+        Text(f"{rate:,.0f}/s" if rate else ""),
         Text(time_left(mailbox) if rate else ""),
-        Text(mailbox.status, _COLOURS.get(mailbox.status, "cyan")),
-        Text(mailbox.why),
+        Text.assemble((mailbox.status, _COLOURS.get(mailbox.status, "cyan")), f" {mailbox.why}"),
     )
 
 

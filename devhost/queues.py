@@ -1,6 +1,6 @@
 """Knows the Functions host's queue semantics: how messages are fetched, hidden, renewed, retried and poisoned.
 
-Source of each rule: azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage, QueueListener.cs and QueueProcessor.cs.
+Source of each rule: azure-sdk-for-net, WebJobs.Extensions.Storage, QueueListener.cs and QueueProcessor.cs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from devhost.hostjson import QueueOptions
+from devhost.options import HOST_VISIBILITY
 from devhost.storage import decode_message
 from devhost.waiting import pause
 from devhost.worker import Value
-
-#: The host hides a message for ten minutes while its function runs. It is a constant there.
-HOST_VISIBILITY = 600.0
 
 _FIRST_POLL = 0.1
 _POISON = "-poison"
@@ -144,7 +142,7 @@ class QueueListener:
         try:
             body = decode_message(message.content, self._options.base64)
         except ValueError as error:
-            _log.error("message %s of %s cannot be decoded: %s", message.id, self._queue.queue_name, error)  # noqa: TRY400
+            _log.error("message %s of %s cannot be decoded: %s", message.id, self._queue.queue_name, error)
             await self._fail(message, for_good=True)
             return
         done = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Knows when a timer is due: Azure Functions' NCRONTAB (six fields, seconds first; or five) and TimeSpan schedules, in UTC."""
+"""Knows when a timer is due: Azure Functions' NCRONTAB (six fields, seconds first; or five) and TimeSpans, in UTC."""
 
 from __future__ import annotations
 

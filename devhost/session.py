@@ -7,21 +7,23 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-from devhost import logs, progress, running
+from devhost import logs, progress, running, settings
 from devhost.api import Api
 from devhost.errors import HostError
 from devhost.host import Host
 from devhost.hostjson import HostConfig
 from devhost.idle import until_idle
 from devhost.keys import Keys
+from devhost.options import Options
 from devhost.triggers import TimerTrigger
 from devhost.verdict import unfinished
 from devhost.worker import Worker
 
-if TYPE_CHECKING:
-    from devhost.__main__ import Options
+#: The account whose containers people drop CSVs into.
+DROP_CONNECTION = "MigrationStorage"
+
+_LAST_LOOK_SECONDS = 5.0
 
 
 class Session:
@@ -43,15 +45,18 @@ class Session:
         for name in self._options.fire:
             if not isinstance(host.triggers.get(name), TimerTrigger):
                 raise HostError(f"there is no timer function {name} to fire")
+        orderly = True
         with ExitStack() as stack:
-            port = await host.start(self._keys, self._options.http_port)
-            if not self._options.worker:
-                connection = os.environ["MigrationStorage"]
-                stack.enter_context(running.announced(self._options.data, connection, port))
-            self._tell(len(worker.functions), port)
-            self._mind_signals()
-            code = await self._serve(host)
-            orderly = await host.stop(self._options.grace)
+            try:
+                port = await host.start(self._keys, self._options.http_port)
+                if not self._options.worker:
+                    connection = settings.connection_string(DROP_CONNECTION, "devhost drop")
+                    stack.enter_context(running.announced(self._options.data, connection, port))
+                self._tell(len(worker.functions), port)
+                self._mind_signals()
+                code = await self._serve(host)
+            finally:
+                orderly = await host.stop(self._options.grace)
         return code, orderly
 
     def _tell(self, functions: int, port: int) -> None:
@@ -92,7 +97,9 @@ class Session:
         finally:
             ended.set()
             if display:
-                await display
+                # It asks the app, which cannot answer while every thread is busy; the end does not wait for that.
+                await asyncio.wait({display}, timeout=_LAST_LOOK_SECONDS)
+                display.cancel()
 
     async def _verdict(self, host: Host, api: Api) -> int:
         if not api.there:

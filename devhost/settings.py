@@ -1,4 +1,4 @@
-"""Knows where an app's settings come from: the environment first, then the file `func start` reads, then devhost's own."""
+"""Knows where an app's settings come from: the environment, then local.settings.json, then devhost's own."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def apply(values: Mapping[str, str], environment: MutableMapping[str, str] = os.
     for name in fresh:
         environment[name] = values[name]
     return fresh
+
+
+def needs_azurite(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether one of the well-known connections names no account of its own."""
+    return any(environment.get(name, "") in ("", _DEVELOPMENT) for name in AZURITE_CONNECTIONS)
 
 
 def point_to_azurite(connection: str, environment: MutableMapping[str, str] = os.environ) -> None:

@@ -1,4 +1,4 @@
-"""Knows how one of several instances is the only one to do a thing: it holds the lease of a blob, as the Functions host does."""
+"""Knows how one of several instances is the only one to do a thing: it holds the lease of a blob, as in Azure."""
 
 from __future__ import annotations
 

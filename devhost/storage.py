@@ -1,4 +1,4 @@
-"""Knows the storage accounts an app's connections name, and makes queues and containers the first time they are asked for."""
+"""Knows the storage accounts an app's connections name, and makes queues and containers when first asked for."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from devhost.worker import Value
 
 HOSTS = "azure-webjobs-hosts"
 
-#: How long one wait is, so that a machine that slept finds the right time soon after it wakes, and a lost lock is noticed.
+#: How long one wait is: a machine that slept finds the right time soon after it wakes, and a lost lock is noticed.
 _NAP_SECONDS = 5.0
 
 _log = logging.getLogger("devhost.timers")
@@ -89,7 +89,7 @@ class StatusStore:
 
 
 def due(schedule: Schedule, status: Status) -> datetime:
-    """When the timer is due by what is remembered of it, by the schedule as it is now; in the past when it was missed."""
+    """When the timer is due by what is remembered of it and its schedule as it is now; in the past when missed."""
     return schedule.next_after(status.last or status.updated)
 
 

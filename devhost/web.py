@@ -15,7 +15,7 @@ from devhost.triggers import HttpTrigger
 from devhost.worker import Outcome, Value
 
 _LARGEST_BODY = 100 * 1024 * 1024  # the host's own limit
-_METHODS = ("GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS")
+_LAST_ANSWERS_SECONDS = 5.0
 
 _PARAMETER = re.compile(
     r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?::(?P<kind>\w+)(?:\([^)]*\))?)?(?:=(?P<default>[^}?]*))?(?P<maybe>\?)?\}"
@@ -89,7 +89,7 @@ class WebServer:
 
     Args:
         invoke: runs an HTTP function.
-        fire: starts any other function with an input; raises KeyError when there is no such, ValueError for a bad input.
+        fire: starts any other function with an input; KeyError when there is no such, ValueError for a bad input.
     """
 
     def __init__(self, triggers: Sequence[HttpTrigger], prefix: str, keys: Keys, invoke: Invoke, fire: Fire) -> None:
@@ -100,7 +100,7 @@ class WebServer:
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_post("/admin/functions/{name}", self._admin)
         app.router.add_route("*", f"/{prefix}/{{path:.*}}" if prefix else "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_ANSWERS_SECONDS)
 
     async def start(self, port: int) -> int:
         """Listen; returns the port.

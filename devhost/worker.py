@@ -1,7 +1,7 @@
 """Knows Microsoft's worker library: how it loads and checks an app, and how a function is invoked through it.
 
-`azure_functions_runtime.native_invocation` is the library's own way in without protobuf; it is not documented, so this is the
-only module that touches it, and the library is pinned in requirements.txt.
+`azure_functions_runtime.native_invocation` is the library's own way in without protobuf. It is not documented, so this
+is the only module that touches it, and the library is pinned in requirements.txt.
 """
 
 from __future__ import annotations

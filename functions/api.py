@@ -1,6 +1,7 @@
 """The HTTP API: is it well, which batches are there, how are their mailboxes."""
 
 import json
+import logging
 
 import azure.functions as func
 
@@ -10,23 +11,28 @@ from mailferry.errors import MailferryError
 from mailferry.report.status import PAGE, Json
 
 blueprint = func.Blueprint()
+log = logging.getLogger(__name__)
 
 
-@blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(request: func.HttpRequest) -> func.HttpResponse:
     try:
-        services()
+        services().status.check()
     except MailferryError as error:
         return _answer({"status": "unhealthy", "why": error.cause, "remedy": error.remedy}, 503)
+    except Exception as error:
+        log.exception("Storage does not answer.")
+        why = f"The storage account does not answer ({type(error).__name__})."
+        return _answer({"status": "unhealthy", "why": why, "remedy": "Check MigrationStorage and its roles."}, 503)
     return _answer({"status": "ok", "version": __version__})
 
 
-@blueprint.route("batches", methods=["GET"])
+@blueprint.route("batches", trigger_arg_name="request", methods=["GET"])
 def batches(request: func.HttpRequest) -> func.HttpResponse:
     return _answer(services().status.all())
 
 
-@blueprint.route("batches/{batch}", methods=["GET"])
+@blueprint.route("batches/{batch}", trigger_arg_name="request", methods=["GET"])
 def batch(request: func.HttpRequest) -> func.HttpResponse:
     most = request.params.get("most", str(PAGE))
     if not most.isdecimal() or not 1 <= int(most) <= PAGE:

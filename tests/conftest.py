@@ -1,3 +1,3 @@
 """Registers the fixtures of `tests/support`."""
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.azurite", "tests.support.fixtures"]

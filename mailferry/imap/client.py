@@ -9,8 +9,8 @@ import socket
 import ssl
 from typing import Literal
 
-from imapclient import IMAPClient  # type: ignore[import-untyped]
-from imapclient.exceptions import CapabilityError  # type: ignore[import-untyped]
+from imapclient import IMAPClient
+from imapclient.exceptions import CapabilityError
 
 from mailferry.errors import ConnectionLost
 from mailferry.imap import failures

@@ -131,6 +131,7 @@ _GONE = re.compile(
     r"|(mailbox|folder)\b.{0,80}not found|not found.{0,20}(mailbox|folder)",
     re.IGNORECASE,
 )
+_EXISTS = re.compile(r"\[ALREADYEXISTS\]|already exists|mailbox exists", re.IGNORECASE)
 _FULL = re.compile(
     r"\[OVERQUOTA\]|quota|(mailbox|storage)( is)? full|exceeds? .{0,30}storage limit|not enough (disk )?space",
     re.IGNORECASE,
@@ -187,6 +188,11 @@ def of_append(server: Server, folder: str, text: bytes) -> MailferryError:
             "Raise the mailbox's quota, give it a larger licence, or enable its archive; then resume.",
         )
     return of_missing(server, folder, text) if _GONE.search(words) else MessageRefused(words)
+
+
+def says_exists(text: bytes) -> bool:
+    """Whether a NO to CREATE says that the folder is there already."""
+    return bool(_EXISTS.search(one_line(text)))
 
 
 def of_login(server: Server, text: bytes, secrets: Iterable[str], *, oauth: bool) -> ServerError:

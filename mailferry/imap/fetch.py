@@ -10,7 +10,7 @@ from mailferry.imap import failures
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.identity import IDENTITY_FIELDS, identity_of
-from mailferry.imap.response import Value, number
+from mailferry.imap.response import Value, fetch_items, number
 from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import Identity
 

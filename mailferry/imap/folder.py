@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
+from mailferry.imap import failures
 from mailferry.imap.connection import Connection, Result
 from mailferry.imap.fetch import FetchRefused, last_uid
 from mailferry.imap.response import number, response_code
@@ -35,7 +34,9 @@ def _coded(result: Result, name: bytes) -> int:
 
 
 def _last_uid(connection: Connection, messages: int) -> int:
-    if messages:
-        with suppress(FetchRefused):
-            return last_uid(connection)
-    return 0
+    if not messages:
+        return 0
+    try:
+        return last_uid(connection)
+    except FetchRefused as refused:
+        raise failures.of_command(connection.server, "tell the last message's UID", str(refused).encode()) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imapclient import imap_utf7  # type: ignore[import-untyped]
+from imapclient import imap_utf7
 
 _MODIFIED_UTF7 = re.compile(rb"(?:[^&]|&-|&[A-Za-z0-9+,]+-)*", re.DOTALL)
 _ILLEGAL_IN_QUOTED = re.compile(rb"[\0\r\n\x80-\xff]")

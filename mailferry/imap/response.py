@@ -172,20 +172,22 @@ class _Tokens:
     def _token(self) -> bytes | tuple[bytes] | None:
         """A parenthesis or an atom as bytes, a string in a tuple of one (it may be `"("` or `"NIL"`), None for NIL."""
         text = self._pieces[self._piece]
-        if self._at >= len(text.rstrip(b" \t")) and self._piece + 1 < len(self._pieces):
-            literal = self._pieces[self._piece + 1]
-            self._piece += 2
-            self._at = 0
-            return (literal,)
         found = _TOKEN.match(text, self._at)
         if not found:
-            raise self._nonsense()
+            return (self._literal(text),)
         self._at = found.end()
         if found[3] is not None:
             return (_unescaped(found[3]),)
         if found[4] is not None:
             return None if found[4].upper() == b"NIL" else found[4]
         return found[1] or found[2]
+
+    def _literal(self, text: bytes) -> bytes:
+        if text[self._at :].strip(b" \t") or self._piece + 2 >= len(self._pieces):
+            raise self._nonsense()
+        self._piece += 2
+        self._at = 0
+        return self._pieces[self._piece - 1]
 
     def _nonsense(self) -> ProtocolError:
         return failures.of_nonsense(self._server, "FETCH data that can't be read")

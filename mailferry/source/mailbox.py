@@ -6,31 +6,18 @@ Only LIST, STATUS, EXAMINE, UID FETCH with PEEK, and the commands around a login
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from mailferry.imap import failures
 from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
 from mailferry.imap.folder import open_folder
-from mailferry.imap.identity import header_fields, readable
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+from mailferry.source.headline import Headline, headline_of
 
 _MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
-#: Characters of a subject or date in a report.
-HEADLINE_LIMIT = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """What tells a person which message is meant. `date` is the Date header as written, else the INTERNALDATE."""
-
-    subject: str
-    date: str
-    size: int
 
 
 class SourceMailbox:
@@ -103,13 +90,10 @@ class SourceMailbox:
 
     def headline(self, uid: int) -> Headline:
         """Subject, date and size of a message of the open folder for a report; empty where it is gone or unreadable."""
-        for _, items in fetch_uids(self._connection, (uid,), _HEADLINE_ITEMS, b"BODY[HEADER"):
-            fields = header_fields(header_of(items))
-            date = fields.get("date") or text_of(items.get(b"INTERNALDATE"))
-            subject = failures.one_line(readable(fields.get("subject", "")))
-            size = number(items.get(b"RFC822.SIZE")) or 0
-            return Headline(subject[:HEADLINE_LIMIT], failures.one_line(date)[:HEADLINE_LIMIT], size)
-        return Headline("", "", 0)
+        found = dict(fetch_uids(self._connection, (uid,), _HEADLINE_ITEMS, b"BODY[HEADER"))
+        items = found.get(uid, {})
+        size = number(items.get(b"RFC822.SIZE")) or 0
+        return headline_of(header_of(items), size, text_of(items.get(b"INTERNALDATE")))
 
     def close(self) -> None:
         """Log out and disconnect; never raises."""

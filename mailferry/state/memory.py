@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from mailferry.errors import Conflict
+from mailferry.state.clock import Clock, utc_now
 from mailferry.state.storage import (
     TRANSACTION,
     Blob,
@@ -25,9 +25,9 @@ from mailferry.state.storage import (
 )
 
 
-def memory_storage() -> Storage:
+def memory_storage(clock: Clock = utc_now) -> Storage:
     """An empty storage."""
-    return Storage(MemoryTables(), MemoryQueues(), MemoryBlobs())
+    return Storage(MemoryTables(), MemoryQueues(clock), MemoryBlobs(clock))
 
 
 class MemoryTables:
@@ -93,37 +93,44 @@ def _checked(values: Mapping[str, Value]) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A queue message that waits, `due` in monotonic seconds."""
+    """A queue message that waits until it is `due`."""
 
     body: str
-    due: float
+    due: datetime
 
 
-@dataclass(slots=True)
 class MemoryQueues:
     """Queues as lists, for tests to read and take from."""
 
-    messages: dict[str, list[Sent]] = field(default_factory=dict)
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self.messages: dict[str, list[Sent]] = {}
 
     def send(self, queue: str, body: str, delay: float = 0) -> None:
-        self.messages.setdefault(queue, []).append(Sent(body, time.monotonic() + delay))
+        self.messages.setdefault(queue, []).append(Sent(body, self._clock() + timedelta(seconds=delay)))
 
     def depth(self, queue: str) -> int:
         return len(self.messages.get(queue, []))
 
     def take(self, queue: str) -> str | None:
-        """The message that has waited longest past its delay, taken out; None when none is due."""
-        due = [sent for sent in self.messages.get(queue, []) if sent.due <= time.monotonic()]
-        if not due:
-            return None
-        self.messages[queue].remove(due[0])
-        return due[0].body
+        """The first message past its delay, taken out; None when none is due."""
+        now = self._clock()
+        for sent in self.messages.get(queue, []):
+            if sent.due <= now:
+                self.messages[queue].remove(sent)
+                return sent.body
+        return None
+
+    def next_due(self) -> datetime | None:
+        """When the next message of any queue is due; None when all are empty."""
+        return min((sent.due for waiting in self.messages.values() for sent in waiting), default=None)
 
 
 class MemoryBlobs:
     """Blobs in a dictionary."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
         self._blobs: dict[tuple[str, str], tuple[bytes, BlobInfo]] = {}
         self._etags = itertools.count(1)
 
@@ -137,7 +144,7 @@ class MemoryBlobs:
 
     def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
         del content_type
-        info = BlobInfo(name, f'"{next(self._etags)}"', len(data), datetime.now(UTC))
+        info = BlobInfo(name, f'"{next(self._etags)}"', len(data), self._clock())
         self._blobs[container, name] = (data, info)
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:

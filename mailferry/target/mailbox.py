@@ -16,7 +16,6 @@ from mailferry.imap.connection import Connection, Literal, Result
 from mailferry.imap.dates import date_time
 from mailferry.imap.fetch import FetchRefused, fetch_identities, fetch_range
 from mailferry.imap.folder import coded, open_folder
-from mailferry.imap.response import response_code
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
 
@@ -208,7 +207,7 @@ class TargetMailbox:
     def _created(self, name: bytes) -> bytes | None:
         """None when the folder is there now, else why not."""
         result = self._connection.run(b"CREATE", self._connection.name_argument(name))
-        there = result.ok or response_code(result.text, b"ALREADYEXISTS") is not None or self._connection.exists(name)
+        there = result.ok or failures.says_exists(result.text) or self._connection.exists(name)
         return None if there else result.text
 
     def _subscribe(self, name: bytes) -> None:

@@ -46,7 +46,7 @@ class Carrier:
     """Both ends of one folder, and what bounds a message.
 
     `hold(size)` makes sure that the folder is ours while a message of this many bytes is sent and returns the seconds
-    that may take; it raises LeaseLost. `stop()` says that it is time to end, between two messages.
+    that may take; it raises LeaseLost. `stop()` says that it is time to end; at least one message is settled before.
     """
 
     source: SourceMailbox
@@ -82,7 +82,7 @@ class Carrier:
     def _send(self, uids: Sequence[int], settled: Settled) -> bool:
         """Append what the source gives for these UIDs; False when it was time to stop before the last."""
         for message in self.source.messages(uids) if uids else ():
-            if self.stop():
+            if settled.copied and self.stop():
                 return False
             if len(message.body) > self.largest:
                 reason = self._limit(len(message.body))
@@ -135,7 +135,9 @@ class Carrier:
         return self._titled(uid, kind, reason, remedy, self.source.headline(uid))
 
     def _item_of(self, message: Message, kind: str, reason: str, remedy: str) -> Item:
-        return self._titled(message.uid, kind, reason, remedy, headline_of(message.body, len(message.body)))
+        return self._titled(
+            message.uid, kind, reason, remedy, headline_of(message.body, len(message.body), message.internaldate)
+        )
 
     def _titled(self, uid: int, kind: str, reason: str, remedy: str, title: Headline) -> Item:
         return Item(self.folder, uid, kind, reason, remedy, title.subject, title.date, title.size)

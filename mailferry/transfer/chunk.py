@@ -89,7 +89,7 @@ class Chunks:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         ends: Ends | None = None
         with ExitStack() as open_sessions:
-            while not deadline.passed():
+            while ends is None or not deadline.passed():
                 match self._claim(mailbox, job):
                     case Wait(seconds):
                         send_folder_job(self.queues, job, seconds)

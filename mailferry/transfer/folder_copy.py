@@ -57,6 +57,7 @@ class FolderCopy:
         self._stop = stop
         self._on_checkpoint = on_checkpoint
         self._since = time.perf_counter()
+        self._shrunk = False
 
     @property
     def _folder(self) -> Folder:
@@ -131,8 +132,9 @@ class FolderCopy:
     ) -> Cut | None:
         """What was settled goes to the ledger, and the next window is written down as in flight: one transaction."""
         todo = self._folder.todo.without(done)
+        self._shrunk = self._shrunk or bool(done)
         try:
-            while (cut := None if self._stop() else windows.next(todo)) and not cut.messages:
+            while (cut := None if self._may_stop() else windows.next(todo)) and not cut.messages:
                 todo = todo.without([cut.covers])
         except Exception:
             self._write(todo, settled.entry())
@@ -143,6 +145,10 @@ class FolderCopy:
         uids = UidRanges.of(message.uid for message in cut.messages)
         self._write(todo, settled.entry(), Window(uids, carrier.opened.status.uidvalidity, uidnext))
         return cut
+
+    def _may_stop(self) -> bool:
+        """Time is up and something is settled: a chunk that begins always gets further."""
+        return self._shrunk and self._stop()
 
     def _bound_after(self, carrier: Carrier, settled: Settled) -> int:
         """A UIDNEXT above everything this window has put into the target, for the window to come."""

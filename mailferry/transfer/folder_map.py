@@ -91,7 +91,8 @@ skice|osnutki|чернови|mustandid""",
     "\\trash": """
 trash|deleted|deleted items|deleted messages|bin|wastebasket|rubbish|papierkorb|gelöscht|gelöschte elemente|
 gelöschte objekte|gelöschte nachrichten|corbeille|éléments supprimés|messages supprimés|supprimés|papelera|eliminados|
-elementos eliminados|mensajes eliminados|cestino|posta eliminata|eliminati|posta cancellata|lixo|lixeira|
+elementos eliminados|mensajes eliminados|cestino|posta eliminata|elementi eliminati|
+eliminati|posta cancellata|lixo|lixeira|
 itens excluídos|itens eliminados|mensagens excluídas|prullenbak|verwijderd|verwijderde items|kosz|elementy usunięte|
 usunięte|usunięte elementy|kuka|lomtár|törölt elemek|törölt üzenetek|koš|odstraněná pošta|odstraněné|smazané|
 papperskorg|papperskorgen|borttaget|borttagna objekt|papirkurv|slettet post|slettet|slettede elementer|slettede|
@@ -441,7 +442,7 @@ class _Plan:
             parent = parent[:-1]
             reasons.append(f"folders are at most {self._rules.max_depth} deep there")
         path, exists = self._spelt((*parent, part))
-        if rival := self._claimed.get(self._key(path)):
+        if (rival := self._claimed.get(self._key(path))) is not None:
             reasons.append(f"“{rival}” has that name already")
             path, exists = self._numbered(node, parent, part)
         self._claim(node, path, _why(above, path, reasons, exists))

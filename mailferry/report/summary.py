@@ -1,0 +1,155 @@
+"""The one page about a batch that people open first: how it stands, who needs help, what did not come over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from mailferry.model import Counts, Item, MailboxLine, Status
+from mailferry.report.csv_cells import human_bytes, iso
+
+#: Rows shown at most; the CSV beside the page has them all.
+MAX_MAILBOXES = 1_000
+MAX_ITEMS = 500
+
+_NEED_A_PERSON = (Status.FAILED, Status.INCREMENTAL_FAILED)
+_BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING)
+_WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Headline:
+    tone: str  #: "bad", "busy" or "good": how it is coloured
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """Messages and data a second, in words."""
+
+    messages: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The skipped items of one kind with one remedy: how many there are, and those that are shown."""
+
+    kind: str
+    remedy: str
+    count: int
+    shown: tuple[tuple[MailboxLine, Item], ...]
+
+
+def summary_html(
+    batch: str,
+    made: datetime,
+    lines: Sequence[MailboxLine],
+    skipped: Sequence[tuple[MailboxLine, Item]],
+    notes: Sequence[str] = (),
+) -> bytes:
+    """`summary.html`: self-contained, without scripts, in UTF-8. Everything that comes from mail is escaped."""
+    helpless = [line for line in lines if line.status in _NEED_A_PERSON]
+    totals = sum((line.counts for line in lines), Counts())
+    page = _template().render(
+        batch=batch,
+        made=made,
+        headline=_headline(lines, totals),
+        statuses=_statuses(lines),
+        totals=totals,
+        done=_share(totals),
+        rate=_rate(lines),
+        helpless=helpless[:MAX_MAILBOXES],
+        helpless_count=len(helpless),
+        lines=lines[:MAX_MAILBOXES],
+        line_count=len(lines),
+        kinds=_kinds([pair for pair in skipped if pair[1].skipped]),
+        max_items=MAX_ITEMS,
+        notes=notes,
+    )
+    return page.encode("utf-8", "replace")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(
+        human_bytes=human_bytes, iso=iso, tone=_tone, number="{:,}".format, when=_when, words=_words
+    )
+    return environment.from_string(files(__package__).joinpath("summary.html.jinja").read_text("utf-8"))
+
+
+def _headline(lines: Sequence[MailboxLine], totals: Counts) -> _Headline:
+    if not lines:
+        return _Headline("busy", "This batch has no mailboxes.")
+    failed = sum(line.status in _NEED_A_PERSON for line in lines)
+    waiting = sum(line.status in _WAITING for line in lines)
+    if failed:
+        text = f"{failed:,} of {_mailboxes(len(lines))} need{'s' if failed == 1 else ''} your attention"
+        return _Headline("bad", f"{text}; {waiting:,} still to come." if waiting else f"{text}.")
+    if waiting:
+        return _Headline("busy", f"{len(lines) - waiting:,} of {_mailboxes(len(lines))} synced; no errors so far.")
+    who = "The mailbox is" if len(lines) == 1 else f"All {len(lines):,} mailboxes are"
+    if not totals.skipped:
+        return _Headline("good", f"{who} synced. Every message is there.")
+    count = "1 message" if totals.skipped == 1 else f"{totals.skipped:,} messages"
+    return _Headline("good", f"{who} synced. {count} could not be carried: see below.")
+
+
+def _mailboxes(count: int) -> str:
+    return "1 mailbox" if count == 1 else f"{count:,} mailboxes"
+
+
+def _statuses(lines: Sequence[MailboxLine]) -> list[tuple[Status, int]]:
+    counted = [(status, sum(line.status is status for line in lines)) for status in Status]
+    return [(status, count) for status, count in counted if count]
+
+
+def _share(totals: Counts) -> float:
+    """How much of the messages seen so far is settled, in percent."""
+    settled = totals.copied + totals.adopted + totals.skipped
+    return min(100.0, 100 * settled / totals.messages) if totals.messages else 0.0
+
+
+def _rate(lines: Sequence[MailboxLine]) -> _Rate | None:
+    """What is copied right now, all mailboxes together; None when nothing is."""
+    busy = [line for line in lines if line.status in _BUSY]
+    messages = sum(line.messages_per_second for line in busy)
+    if not messages:
+        return None
+    return _Rate(f"{messages:,.1f}", human_bytes(sum(line.bytes_per_second for line in busy)))
+
+
+def _kinds(skipped: Sequence[tuple[MailboxLine, Item]]) -> list[_Kind]:
+    """Skipped items by kind and remedy, the most frequent first, `MAX_ITEMS` of them shown in all."""
+    groups: dict[tuple[str, str], list[tuple[MailboxLine, Item]]] = {}
+    for line, item in skipped:
+        groups.setdefault((item.kind, item.remedy), []).append((line, item))
+    kinds, left = [], MAX_ITEMS
+    for (kind, remedy), pairs in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
+        shown = tuple(pairs[:left])
+        left -= len(shown)
+        kinds.append(_Kind(kind, remedy, len(pairs), shown))
+    return kinds
+
+
+def _tone(status: Status) -> str:
+    if status in _NEED_A_PERSON:
+        return "bad"
+    return "good" if status is Status.SYNCED else "idle" if status is Status.QUEUED else "busy"
+
+
+def _when(moment: datetime) -> str:
+    """A time as people read it; the exact one stands in the page beside it."""
+    return iso(moment).replace("T", " ")[:16] + " UTC"
+
+
+def _words(name: str) -> str:
+    """`IncrementalSyncing` as `Incremental syncing`."""
+    spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name)
+    return spaced.strip().capitalize()

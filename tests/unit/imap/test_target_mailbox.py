@@ -1,0 +1,230 @@
+"""APPEND and its answers, folders and their names, on targets good and bad."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailferry.errors import Busy, ConnectionLost, FolderGone, MailboxFull, MailferryError, MessageRefused, Permanent
+from mailferry.imap.values import FolderStatus, Message
+from mailferry.target.flags import FLAGS_LIMIT, SYSTEM_FLAGS, acceptable_flags
+from mailferry.target.mailbox import OpenFolder, TargetMailbox
+from tests.unit.imap.scripted import CUT, HANG, LOGIN, Answer, ScriptedServer
+
+OK = b"<tag> OK done\r\n"
+BODY = b"Subject: x\r\n\r\nbare \r, bare \n, no end"
+MESSAGE = Message(1, ("\\Seen", "\\Recent", "$Label1"), "5-Jan-2009 10:00:00 +0530", BODY)
+OPENED = OpenFolder(FolderStatus(14, 100, 3), SYSTEM_FLAGS, any_keyword=True)
+EXCHANGE = b"* OK The Microsoft Exchange IMAP4 service is ready. [TQBX]\r\n"
+
+
+def open_to(scripted: ScriptedServer) -> TargetMailbox:
+    return TargetMailbox.open(scripted.server, LOGIN)
+
+
+def appending(answer: Answer, **options: bytes | float) -> ScriptedServer:
+    return ScriptedServer({rb"APPEND": answer}, side="target", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "brace"),
+    [(b"IMAP4rev1", b"{36}"), (b"IMAP4rev1 LITERAL+", b"{36+}"), (b"IMAP4rev1 LITERAL-", b"{36+}")],
+)
+def test_a_message_goes_over_byte_for_byte_with_flags_and_date(capabilities: bytes, brace: bytes) -> None:
+    with (
+        appending(b"<tag> OK [APPENDUID 14 3687] .\r\n", capabilities=capabilities) as scripted,
+        open_to(scripted) as target,
+    ):
+        assert target.append(b"Sent Items", MESSAGE, OPENED) == 3687
+    expected = b'APPEND "Sent Items" (\\Seen $Label1) " 5-Jan-2009 10:00:00 +0530" ' + brace + b"\r\n" + BODY
+    assert expected in scripted.commands
+
+
+def test_without_flags_and_date_nothing_stands_in_for_them() -> None:
+    with appending(OK) as scripted, open_to(scripted) as target:
+        assert target.append(b"x", Message(1, (), "00-Jan-0000 00:00:00 +0000", b""), OPENED) is None
+    assert b'APPEND "x" {0}\r\n' in scripted.commands
+
+
+@pytest.mark.parametrize(
+    ("answer", "uid"),
+    [
+        (b"<tag> OK [APPENDUID 14 5] done\r\n", 5),
+        (b"<tag> OK [appenduid  14  5] done\r\n", 5),
+        (b"* OK [APPENDUID 14 5] early\r\n* 4 EXISTS\r\n" + OK, 5),
+        (b"<tag> OK [APPENDUID 5 14] swapped\r\n", 5),
+        (b"<tag> OK [APPENDUID 99 5] another folder\r\n", None),
+        (b"<tag> OK [APPENDUID 14 0] none\r\n", None),
+        (b"<tag> OK [APPENDUID 14] odd\r\n", None),
+        (b"<tag> OK [APPENDUID x y] odd\r\n", None),
+        (b"* 4 EXISTS\r\n+ stray\r\n\r\n<tag> OK\r\n", None),
+    ],
+)
+def test_the_uid_is_taken_where_it_comes_and_done_without_where_not(answer: bytes, uid: int | None) -> None:
+    with appending(answer) as scripted, open_to(scripted) as target:
+        assert target.append(b"x", MESSAGE, OPENED) == uid
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "delay"),
+    [
+        (b"<tag> BAD Command Argument Error. 11\r\n", MessageRefused, None),
+        (b"<tag> NO\r\n", MessageRefused, None),
+        (b"<tag> NO [TRYCREATE] no such mailbox\r\n", FolderGone, None),
+        (b"<tag> NO [OVERQUOTA] full\r\n", MailboxFull, None),
+        (b"<tag> NO Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5),
+        (b"<tag> BAD Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5),
+        (b"<tag> NO Server Unavailable. 15\r\n", Busy, None),
+        (b"* BYE Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n" + CUT, ConnectionLost, 2.5),
+        (CUT, ConnectionLost, None),
+        (HANG, ConnectionLost, None),
+    ],
+)
+def test_what_the_target_answers_to_a_message(answer: bytes, kind: type[MailferryError], delay: float | None) -> None:
+    with appending(answer, timeout=0.5) as scripted, open_to(scripted) as target:
+        with pytest.raises(kind) as caught:
+            target.append(b"x", MESSAGE, OPENED)
+        assert type(caught.value) is kind
+        assert caught.value.delay == delay
+        if kind is MessageRefused:
+            assert target.folders()
+
+
+def test_a_refusal_before_the_upload_costs_no_upload() -> None:
+    scripted = appending(OK, agreement=b"<tag> NO Maximum size of appendable message has been exceeded\r\n")
+    with scripted, open_to(scripted) as target, pytest.raises(MessageRefused, match="Maximum size"):
+        target.append(b"x", MESSAGE, OPENED)
+    assert not any(BODY in command for command in scripted.commands)
+
+
+def test_the_deadline_holds_for_the_whole_append() -> None:
+    scripted = appending(HANG, timeout=5.0)
+    with scripted, open_to(scripted) as target, pytest.raises(ConnectionLost, match="did not answer"):
+        target.append(b"x", MESSAGE, OPENED, deadline=0.2)
+
+
+def test_a_keyword_the_target_dislikes_does_not_cost_the_message() -> None:
+    answers: list[bytes] = [b"<tag> NO Keyword name too long\r\n", b"<tag> OK [APPENDUID 14 7] .\r\n"]
+    with appending(answers) as scripted, open_to(scripted) as target:
+        assert target.append(b"x", MESSAGE, OPENED) == 7
+    sent = [command.split(b'"')[2] for command in scripted.commands if command.startswith(b"APPEND")]
+    assert sent == [b" (\\Seen $Label1) ", b" (\\Seen) "]
+
+
+def test_exchange_gets_no_mdnsent() -> None:
+    opened = OpenFolder(OPENED.status, SYSTEM_FLAGS | {"$mdnsent"}, any_keyword=False)
+    message = Message(1, ("\\Seen", "$MDNSent"), "", b"x")
+    with appending(OK, greeting=EXCHANGE) as scripted, open_to(scripted) as target:
+        assert target.is_exchange
+        target.append(b"x", message, opened)
+    assert b'APPEND "x" (\\Seen) {1}\r\nx' in scripted.commands
+
+
+@pytest.mark.parametrize(
+    ("flags", "permanent", "any_keyword", "kept"),
+    [
+        (("\\Seen", "\\SEEN", "\\Recent"), SYSTEM_FLAGS, True, ("\\Seen",)),
+        (("\\Flagged", "\\Seen"), {"\\seen"}, False, ("\\Seen",)),
+        (("\\FORWARDED", "\\X-Has-Attach", "\\*", "\\"), {"\\forwarded", "\\*"}, True, ()),
+        (("$Forwarded", "Junk"), {"$forwarded"}, False, ("$Forwarded",)),
+        (("a b", "a(b", "a{b", 'a"b', "a]b", "a%b", "a*b", "ä", "", "a\x07b", "ok", "a\\b"), set(), True, ("ok",)),
+        (("\\Seen",), set(), True, ()),
+        (tuple(f"k{i:04d}" for i in range(5000)), set(), True, tuple(f"k{i:04d}" for i in range(FLAGS_LIMIT // 6))),
+    ],
+)
+def test_only_flags_the_target_takes_are_sent(
+    flags: tuple[str, ...], permanent: set[str], any_keyword: bool, kept: tuple[str, ...]
+) -> None:
+    assert acceptable_flags(flags, frozenset(permanent), any_keyword=any_keyword) == kept
+
+
+@pytest.mark.parametrize(
+    ("line", "opened"),
+    [
+        (
+            b"* OK [PERMANENTFLAGS (\\Seen \\Draft $MDNSent)] .\r\n",
+            (frozenset({"\\seen", "\\draft", "$mdnsent"}), False),
+        ),
+        (b"* OK [PERMANENTFLAGS (\\SEEN \\*)] .\r\n", (frozenset({"\\seen"}), True)),
+        (b"* OK [PERMANENTFLAGS ()] .\r\n", (frozenset(), False)),
+        (b"", (SYSTEM_FLAGS, True)),
+    ],
+)
+def test_select_tells_which_flags_are_kept(line: bytes, opened: tuple[frozenset[str], bool]) -> None:
+    answer = b"* 3 EXISTS\r\n* OK [UIDVALIDITY 14] .\r\n* OK [UIDNEXT 100] .\r\n" + line + OK
+    with ScriptedServer({rb"SELECT": answer}) as scripted, open_to(scripted) as target:
+        assert target.select(b"x") == OpenFolder(FolderStatus(14, 100, 3), *opened)
+
+
+def test_selecting_a_missing_folder_says_so() -> None:
+    scripted = ScriptedServer({rb"SELECT": b"<tag> NO INBOX doesn't exist.\r\n"})
+    with scripted, open_to(scripted) as target, pytest.raises(FolderGone):
+        target.select(b"INBOX")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "limit"),
+    [(b"IMAP4rev1", None), (b"IMAP4rev1 APPENDLIMIT=35651584", 35_651_584), (b"IMAP4rev1 APPENDLIMIT", None)],
+)
+def test_the_append_limit_is_known_where_it_is_told(capabilities: bytes, limit: int | None) -> None:
+    with ScriptedServer(capabilities=capabilities) as scripted, open_to(scripted) as target:
+        assert target.append_limit == limit
+
+
+def test_identities_come_ascending_from_the_first_uid_on() -> None:
+    header = b"BODY[HEADER.FIELDS (X)] {19}\r\nMessage-ID: <a@b>\r\n"
+    script = {
+        rb"UID FETCH 10:\* \(UID\)": b"* 3 FETCH (UID 9)\r\n* 5 FETCH (UID 12)\r\n* 4 FETCH (UID 10)\r\n" + OK,
+        rb"UID FETCH 10,12 ": b"* 5 FETCH (UID 12 " + header + b")\r\n* 4 FETCH (UID 10 " + header + b")\r\n" + OK,
+        rb"UID FETCH 10:11 \(UID\)": b"* 4 FETCH (UID 10)\r\n" + OK,
+        rb"UID FETCH 10 ": b"* 4 FETCH (UID 10 " + header + b")\r\n" + OK,
+    }
+    with ScriptedServer(script) as scripted, open_to(scripted) as target:
+        assert [uid for uid, _ in target.identities(10)] == [10, 12]
+        assert [uid for uid, _ in target.identities(10, 11)] == [10]
+        assert list(target.identities(10, 9)) == []
+    assert not any(b"SEARCH" in command for command in scripted.commands)
+
+
+def test_a_folder_is_made_once_and_subscribed_to() -> None:
+    with ScriptedServer({rb"CREATE|SUBSCRIBE": OK}) as scripted, open_to(scripted) as target:
+        assert target.ensure(("Ä", "b")) == b"&AMQ-/b"
+        assert target.ensure(("Ä", "b")) == b"&AMQ-/b"
+        assert target.ensure(("Inbox",)) == b"INBOX"
+    made = [command for command in scripted.commands if command.startswith((b"CREATE", b"SUBSCRIBE"))]
+    assert made == [b'CREATE "&AMQ-/b"', b'SUBSCRIBE "&AMQ-/b"']
+
+
+@pytest.mark.parametrize("answer", [b"<tag> NO Mailbox already exists.\r\n", b"<tag> NO [ALREADYEXISTS] yes\r\n"])
+def test_a_folder_that_exists_already_is_a_success(answer: bytes) -> None:
+    script = {rb"CREATE": answer, rb"SUBSCRIBE": b"<tag> BAD Command Argument Error. 12\r\n"}
+    with ScriptedServer(script) as scripted, open_to(scripted) as target:
+        assert target.ensure(("sent items",)) == b"sent items"
+        assert target.ensure(("other",)) == b"other"
+    assert scripted.verbs.count(b"SUBSCRIBE") == 1
+
+
+def test_parents_are_made_where_the_server_does_not_make_them() -> None:
+    script: dict[bytes, Answer] = {
+        rb'CREATE "a/b/c"': [b"<tag> NO parent missing\r\n", OK],
+        rb"CREATE|SUBSCRIBE": OK,
+        rb'LIST "" "a/b/c"': OK,
+    }
+    with ScriptedServer(script) as scripted, open_to(scripted) as target:
+        assert target.ensure(("a", "b", "c")) == b"a/b/c"
+    made = [command for command in scripted.commands if command.startswith(b"CREATE")]
+    assert made == [b'CREATE "a/b/c"', b'CREATE "a"', b'CREATE "a/b"', b'CREATE "a/b/c"']
+
+
+def test_a_name_the_target_refuses_is_for_a_person_to_change() -> None:
+    script = {rb"CREATE": b"<tag> NO Folder name is reserved\r\n", rb'LIST "" "Files"': OK}
+    scripted = ScriptedServer(script)
+    with scripted, open_to(scripted) as target, pytest.raises(Permanent, match="Folder name is reserved") as caught:
+        target.ensure(("Files",))
+    assert "'Files'" in caught.value.cause
+    assert "Rename" in caught.value.remedy
+
+
+def test_a_throttled_create_is_not_taken_for_a_bad_name() -> None:
+    script = {rb"CREATE": b"<tag> NO Request is throttled. Suggested Backoff Time: 9000 milliseconds\r\n", rb"LIST": OK}
+    with ScriptedServer(script) as scripted, open_to(scripted) as target, pytest.raises(Busy):
+        target.ensure(("x",))

@@ -1,0 +1,104 @@
+"""At most so many mailboxes an endpoint run, the others wait in a fair line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from mailferry.imap.values import Security
+from mailferry.state.admission import Admission, Endpoint, Ticket
+from mailferry.state.jobs import MAILBOX_JOBS
+from mailferry.state.memory import MemoryQueues, memory_storage
+from mailferry.state.storage import Storage
+
+ENDPOINT = "imap.example.com:993"
+
+
+def endpoint(max_concurrent: int) -> Endpoint:
+    return Endpoint(ENDPOINT, "imap.example.com", 993, Security.SSL, True, max_concurrent)
+
+
+def ticket(number: int, *, incremental: bool = False, batch: str = "b") -> Ticket:
+    return Ticket(f"box{number}", batch, 1, number, incremental)
+
+
+@pytest.fixture
+def storage() -> Storage:
+    return memory_storage()
+
+
+@pytest.fixture
+def admission(storage: Storage) -> Admission:
+    admission = Admission(storage)
+    admission.define(endpoint(2))
+    return admission
+
+
+def started(storage: Storage) -> Iterator[str]:
+    assert isinstance(storage.queues, MemoryQueues)
+    while body := storage.queues.take(MAILBOX_JOBS):
+        yield json.loads(body)["mailbox"]
+
+
+def test_only_as_many_run_as_the_endpoint_allows(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, (ticket(n) for n in range(1, 6)))
+    assert admission.admit(ENDPOINT) == 2
+    assert list(started(storage)) == ["box1", "box2"]
+    assert admission.admit(ENDPOINT) == 0
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box3"]
+
+
+def test_releasing_twice_frees_one_slot(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, (ticket(n) for n in range(1, 6)))
+    admission.admit(ENDPOINT)
+    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box1", "box2", "box3"]
+
+
+def test_waiting_twice_takes_one_place(admission: Admission, storage: Storage) -> None:
+    for _ in range(2):
+        admission.wait(ENDPOINT, [ticket(1)])
+    admission.admit(ENDPOINT)
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box1"]
+
+
+def test_incremental_passes_go_before_initial_ones(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, [ticket(1), ticket(2), ticket(9, incremental=True)])
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box9", "box1"]
+
+
+def test_a_mailbox_that_runs_keeps_its_place_for_the_pass_after(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, [ticket(1)])
+    admission.admit(ENDPOINT)
+    admission.wait(ENDPOINT, [Ticket("box1", "b", 2, 1, incremental=True), ticket(2)])
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box1", "box2"]
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box1"]
+
+
+def test_more_than_a_transaction_holds_are_admitted(admission: Admission, storage: Storage) -> None:
+    admission.define(endpoint(500))
+    admission.wait(ENDPOINT, (ticket(n) for n in range(300)))
+    assert admission.admit(ENDPOINT) == 300
+    assert len(set(started(storage))) == 300
+
+
+def test_whether_a_batch_is_busy_is_known(admission: Admission) -> None:
+    assert not admission.busy_with(ENDPOINT, "b/1")
+    admission.wait(ENDPOINT, [ticket(1, batch="b/1"), ticket(2, batch="b/1#2")])
+    assert admission.busy_with(ENDPOINT, "b/1")
+    admission.admit(ENDPOINT)
+    assert admission.busy_with(ENDPOINT, "b/1#2")
+    admission.release(ENDPOINT, "box1")
+    assert not admission.busy_with(ENDPOINT, "b/1")
+
+
+def test_an_endpoint_nobody_defined_admits_nobody(storage: Storage) -> None:
+    assert Admission(storage).admit("nowhere:993") == 0

@@ -1,0 +1,205 @@
+"""A dropped CSV becomes a batch, once, whatever happens on the way; what can't be used is said in intake.csv."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+
+from mailferry.model import Status
+from mailferry.state.admission import TABLE as ENDPOINTS
+from mailferry.state.batches import Batches
+from mailferry.state.jobs import MAILBOX_JOBS
+from mailferry.state.mailboxes import Mailboxes, mailbox_id
+from tests.support.engine import Engine, csv_of, settings_for
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993), SOURCE_MAX_CONCURRENT="3"))
+
+
+def csv_is_there(engine: Engine, name: str = "batch") -> bool:
+    return engine.storage.blobs.info("batches", f"{name}.csv") is not None
+
+
+def jobs(engine: Engine) -> list[str]:
+    return [json.loads(sent.body)["mailbox"] for sent in engine.queues.messages.get(MAILBOX_JOBS, [])]
+
+
+def users(count: int) -> list[str]:
+    return [f"user{n:05d}@example.com" for n in range(count)]
+
+
+def test_rows_become_mailboxes_and_as_many_start_as_the_endpoint_allows(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(5)))
+    lines = engine.lines("batch")
+    assert list(lines) == sorted(lines, key=lambda address: mailbox_id(address))
+    assert {line.status for line in lines.values()} == {Status.QUEUED}
+    assert {lines[address].row for address in users(5)} == {2, 3, 4, 5, 6}
+    assert len(jobs(engine)) == 3
+    assert not csv_is_there(engine)
+
+
+def test_no_password_is_stored_in_the_clear(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(3), password="Tr0ub4dor&3"))
+    assert "Tr0ub4dor" not in repr(vars(engine.storage.tables))
+    assert "Tr0ub4dor" not in repr(vars(engine.storage.blobs))
+    assert "Tr0ub4dor" not in repr(engine.queues.messages)
+
+
+def test_the_same_event_twice_changes_nothing(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(5)))
+    engine.services.intake.take("batch")
+    assert len(jobs(engine)) == 3
+    assert len(engine.lines("batch")) == 5
+
+
+def test_an_intake_that_was_cut_off_is_finished_by_the_next(engine: Engine) -> None:
+    commit = engine.storage.tables.commit
+
+    def cut_off(table: str, partition: str, operations: object) -> dict[str, str]:
+        if table == ENDPOINTS and partition != "endpoints":
+            raise ConnectionError("cut off")
+        return commit(table, partition, operations)  # type: ignore[arg-type]
+
+    engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(5)).encode(), "text/csv")
+    with patch.object(engine.storage.tables, "commit", cut_off), pytest.raises(ConnectionError):
+        engine.services.intake.take("batch")
+    assert csv_is_there(engine)
+    engine.services.intake.take("batch")
+    assert len(jobs(engine)) == 3
+    assert len(engine.lines("batch")) == 5
+    assert not csv_is_there(engine)
+
+
+def test_a_csv_that_changed_while_it_was_taken_in_stays(engine: Engine) -> None:
+    engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(1)).encode(), "text/csv")
+    insert = Mailboxes.insert
+
+    def changed_meanwhile(self: Mailboxes, mailbox: object) -> bool:
+        engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(2)).encode(), "text/csv")
+        return insert(self, mailbox)  # type: ignore[arg-type]
+
+    with patch.object(Mailboxes, "insert", changed_meanwhile):
+        engine.services.intake.take("batch")
+    assert csv_is_there(engine)
+    engine.services.intake.take("batch")
+    assert len(engine.lines("batch")) == 2
+
+
+@pytest.mark.parametrize(
+    ("csv", "words"),
+    [
+        (b"", "empty"),
+        (b"EmailAddress,UserName,Pasword\na@b.c,a,b\n", "Password"),
+        (b"PK\x03\x04rest", "Excel"),
+        (b"EmailAddress,UserName,Password\n" + b"a@b.c,a,b\n" * 1_100_000, "MB"),
+    ],
+)
+def test_a_csv_that_cannot_be_used_stays_and_intake_csv_says_why(engine: Engine, csv: bytes, words: str) -> None:
+    engine.drop("batch", csv)
+    assert csv_is_there(engine)
+    assert words in engine.report("batch", "intake.csv")
+    assert engine.lines("batch") == {}
+    assert jobs(engine) == []
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert batch.refused
+
+
+def test_the_watch_does_not_try_a_refused_csv_again_until_it_is_another(engine: Engine) -> None:
+    engine.drop("batch", b"")
+    before = engine.time()
+    engine.time.move_to(before.replace(year=before.year + 1))
+    with patch.object(type(engine.services.intake), "take") as take:
+        engine.services.watch.run()
+        take.assert_not_called()
+        engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(1)).encode(), "text/csv")
+        now = engine.time()
+        engine.time.move_to(now.replace(year=now.year + 1))
+        engine.services.watch.run()
+        take.assert_called_once_with("batch")
+
+
+def test_after_correction_the_refusal_is_forgotten(engine: Engine) -> None:
+    engine.drop("batch", b"")
+    engine.drop("batch", csv_of(*users(1)))
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert (batch.refused, batch.refused_etag) == ("", "")
+    assert engine.storage.blobs.info("reports", "batch/intake.csv") is None
+
+
+def test_a_bad_row_is_refused_and_the_others_run(engine: Engine) -> None:
+    engine.drop("batch", csv_of("a@x.y", "no-at-sign", "b@x.y"))
+    assert engine.lines("batch").keys() == {"a@x.y", "b@x.y"}
+    assert "no @ in it" in engine.report("batch", "intake.csv")
+    assert not csv_is_there(engine)
+
+
+def test_an_address_of_another_batch_is_refused_and_that_batch_is_named(engine: Engine) -> None:
+    engine.drop("first", csv_of("a@x.y"))
+    engine.drop("second", csv_of("A@X.Y", "b@x.y"))
+    assert engine.lines("second").keys() == {"b@x.y"}
+    assert "first" in engine.report("second", "intake.csv")
+
+
+def test_a_mailbox_that_is_being_copied_does_not_change_its_source(engine: Engine) -> None:
+    engine.drop("batch", csv_of("a@x.y"))
+    mailboxes = Mailboxes(engine.storage)
+    (line,) = engine.lines("batch").values()
+    mailboxes.change(line.mailbox, lambda m: replace(m, status=Status.SYNCING, pass_no=1))
+    engine.drop("batch", "EmailAddress,UserName,Password\na@x.y,other,pw\n")
+    mailbox = mailboxes.get(line.mailbox)
+    assert mailbox is not None
+    assert mailbox.user == "a@x.y"
+    assert "just being copied" in engine.report("batch", "intake.csv")
+
+
+def test_bad_options_refuse_the_batch(engine: Engine) -> None:
+    engine.drop("batch", csv_of("a@x.y"), '{"exclude": []}')
+    assert csv_is_there(engine)
+    assert "exclude_folders" in engine.report("batch", "intake.csv")
+
+
+def test_a_batch_without_any_source_host_is_refused_naming_the_setting(engine: Engine) -> None:
+    engine.restart(SOURCE_HOST="")
+    engine.drop("batch", csv_of("a@x.y"))
+    assert "SOURCE_HOST" in engine.report("batch", "intake.csv")
+    engine.drop("batch", csv_of("a@x.y"), '{"endpoint": {"host": "imap.other.example"}}')
+    assert len(engine.lines("batch")) == 1
+
+
+@pytest.mark.parametrize("name", ["sub/folder/b", "100% #1? ü~ [x]", "日本"])
+def test_a_batch_may_have_any_name_a_blob_may_have(engine: Engine, name: str) -> None:
+    engine.drop(name, csv_of("a@x.y"))
+    assert engine.lines(name).keys() == {"a@x.y"}
+    assert engine.services.status.one(name) is not None
+    assert len(jobs(engine)) == 1
+
+
+def test_fifty_thousand_rows_are_taken_in_and_one_more_is_refused(engine: Engine) -> None:
+    engine.drop("large", csv_of(*users(50_000)))
+    assert len(engine.lines("large")) == 50_000
+    engine.drop("larger", csv_of(*users(50_001)))
+    assert "50,000" in engine.report("larger", "intake.csv")
+    assert csv_is_there(engine, "larger")
+
+
+def test_formulas_come_back_harmless_in_reports(engine: Engine) -> None:
+    engine.drop("batch", "EmailAddress,UserName,Password\na@x.y,=cmd|'/c calc'!A1,pw\n=2+2,u,pw\n")
+    for report in ("mailboxes.csv", "intake.csv"):
+        cells = engine.report("batch", report).replace("\r\n", ",").split(",")
+        assert not any(cell.strip('" ').startswith(("=", "+", "@")) for cell in cells), report
+
+
+def test_two_intakes_of_one_csv_at_once_make_one_batch(engine: Engine) -> None:
+    engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(40)).encode(), "text/csv")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(engine.services.intake.take, ["batch", "batch"]))
+    assert len(engine.lines("batch")) == 40
+    assert len(set(jobs(engine))) == len(jobs(engine)) == 3

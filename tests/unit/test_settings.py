@@ -1,0 +1,70 @@
+"""Settings are checked once, and what is wrong is said by name."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from mailferry.errors import SettingsError
+from mailferry.imap.values import Security
+from mailferry.settings import read_settings
+
+GOOD = {
+    "SOURCE_HOST": "imap.example.com",
+    "TARGET_AUTH": "login",
+    "TARGET_PASSWORD": "secret",
+    "SEALING_KEY": base64.b64encode(bytes(32)).decode(),
+}
+
+
+def test_defaults_are_those_of_the_table() -> None:
+    settings = read_settings(GOOD)
+    assert settings.source is not None
+    assert (settings.source.port, settings.source.security, settings.source.check_certificate) == (
+        993,
+        Security.SSL,
+        True,
+    )
+    assert settings.target.host == "outlook.office365.com"
+    assert settings.source_max_concurrent == 20
+    assert settings.limits.chunk_seconds == 240
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SOURCE_PORT", "imap", "no number"),
+        ("SOURCE_PORT", "70000", "from 1 to 65535"),
+        ("SOURCE_SECURITY", "tls", "ssl, starttls, none"),
+        ("TARGET_AUTH", "basic", "xoauth2, login"),
+        ("CHUNK_SECONDS", "900", "from 1 to 420"),
+        ("SEALING_KEY", "short", "32 bytes"),
+        ("TARGET_PASSWORD", "", "TARGET_PASSWORD"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(name: str, value: str, words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings(GOOD | {name: value})
+    assert name in raised.value.cause
+    assert words in raised.value.cause + raised.value.remedy
+
+
+def test_exchange_online_names_what_its_login_lacks() -> None:
+    environment = {key: value for key, value in GOOD.items() if not key.startswith("TARGET")}
+    with pytest.raises(SettingsError, match="ENTRA_TENANT_ID, ENTRA_CLIENT_ID, ENTRA_CLIENT_SECRET or"):
+        read_settings(environment)
+
+
+def test_the_sealing_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(GOOD["SEALING_KEY"] + "\n")
+    environment = {**GOOD, "SEALING_KEY": "", "SEALING_KEY_FILE": str(file)}
+    assert read_settings(environment).sealing_key == bytes(32)
+    with pytest.raises(SettingsError, match="can't be read"):
+        read_settings(environment | {"SEALING_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_no_secret_shows_in_the_settings_text() -> None:
+    shown = repr(read_settings(GOOD | {"ENTRA_CLIENT_SECRET": "tresor"}))
+    assert "secret'" not in shown
+    assert "tresor" not in shown
