@@ -13,6 +13,8 @@ from mailferry.report.status import PAGE, Json
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
+_LIST = "GET /api/batches lists the batches, GET /api/batches/{batch} their mailboxes with their ids."
+
 
 @blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(request: func.HttpRequest) -> func.HttpResponse:
@@ -40,7 +42,16 @@ def batch(request: func.HttpRequest) -> func.HttpResponse:
     name = request.route_params["batch"]
     found = services().status.one(name, request.params.get("after", ""), int(most))
     if found is None:
-        return _answer({"error": f"There is no batch {name!r}.", "remedy": "GET /api/batches lists them all."}, 404)
+        return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
+    return _answer(found)
+
+
+@blueprint.route("batches/{batch}/mailboxes/{mailbox}", trigger_arg_name="request", methods=["GET"])
+def mailbox(request: func.HttpRequest) -> func.HttpResponse:
+    name, box = request.route_params["batch"], request.route_params["mailbox"]
+    found = services().status.mailbox(name, box)
+    if found is None:
+        return _answer({"error": f"The batch {name!r} has no mailbox {box!r}.", "remedy": _LIST}, 404)
     return _answer(found)
 
 

@@ -1,7 +1,5 @@
 """A CSV dropped in the container `batches` becomes a batch."""
 
-from pathlib import PurePosixPath
-
 import azure.functions as func
 
 from functions.engine import services
@@ -17,5 +15,4 @@ blueprint = func.Blueprint()
 )
 def intake(csv: func.InputStream) -> None:
     # The service reads the blob itself: content and ETag must belong together, and events may come late or twice.
-    name = PurePosixPath(csv.name or "").relative_to("batches")
-    services().intake.take(str(name.with_suffix("")))
+    services().intake.take((csv.name or "").removeprefix("batches/"))

@@ -60,7 +60,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             mailboxes, folders, batches, admission, passes, reports, intake, storage.queues, storage.blobs, clock
         ),
         poison=Poison(passes, folders, storage.queues),
-        status=StatusPages(batches),
+        status=StatusPages(batches, folders, ledger),
     )
 
 

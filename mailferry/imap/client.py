@@ -19,6 +19,9 @@ from mailferry.imap.wire import Wire
 
 log = logging.getLogger(__name__)
 
+#: Lines that may answer a command before and around the login; imaplib keeps all of them in memory.
+LINES_MOST = 10_000
+
 _KEYWORD = re.compile(rb"(\S+ )([A-Za-z]+)")
 
 
@@ -29,6 +32,7 @@ class _Imap4(imaplib.IMAP4):
         self.server = server
         self.context = context
         self.greeting = b""
+        self._lines = 0
         super().__init__(server.host, server.port, server.timeout)
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
@@ -56,12 +60,18 @@ class _Imap4(imaplib.IMAP4):
     def readline(self) -> bytes:
         line = b""
         while not line:
+            self._lines += 1
+            if self._lines > LINES_MOST:
+                self.wire.close()
+                raise failures.of_nonsense(self.server, "responses without end")
             line = self.wire.line().lstrip(b"\0 \t")
         if not self.greeting:
             self._take_greeting(line)
         return _KEYWORD.sub(lambda found: found[1] + found[2].upper(), line, count=1) + b"\r\n"
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
+        self._lines = 0
+        self.wire.begin()
         self.wire.send(data)
 
     def shutdown(self) -> None:

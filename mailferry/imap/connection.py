@@ -22,7 +22,7 @@ from mailferry.imap import failures, names
 from mailferry.imap.client import Client, opened
 from mailferry.imap.response import ListEntry, Response, list_entry, read_response, status_items
 from mailferry.imap.values import FolderStatus, ListedFolder, Login, Server
-from mailferry.imap.wire import Wire
+from mailferry.imap.wire import HELD_LIMIT, Wire
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,11 @@ NON_SYNCHRONISING_MOST = 8 << 20
 LITERAL_MINUS_MOST = 4096
 #: Untagged responses to one command; more is a flood, not an answer.
 RESPONSES_MOST = 5_000_000
-#: Untagged responses kept while we wait for a `+`.
-EARLY_MOST = 10_000
+#: Bytes of memory the whole answer to a small command may take; LIST of a million folders stays under it.
+ANSWER_LIMIT = 512 << 20
+RESPONSE_OVERHEAD = 300
+#: Untagged responses that may come while we wait for a `+`.
+EARLY_MOST = 1_000
 #: Seconds a LOGOUT may take.
 LOGOUT_SECONDS = 2.0
 #: Put on folders outside the personal namespace (RFC 2342): other users' and shared ones.
@@ -173,13 +176,15 @@ class Connection:
         self._wire.send(*pending, b"\r\n")
         return tag
 
-    def answers(self, tag: bytes) -> Generator[Response]:
+    def answers(self, tag: bytes, *, held_limit: int = HELD_LIMIT) -> Generator[Response]:
         """The responses to a command as they arrive, its completion last.
 
         Read it to the end: an iterator closed before that closes the connection, which would be in mid-response.
+        `held_limit`: bytes of literals one response may hold in memory; larger ones come as NIL.
         """
         finished = False
         self._reading = True
+        self._wire.held_limit = held_limit
         try:
             for _ in range(RESPONSES_MOST):
                 response = self._next(tag)
@@ -192,12 +197,21 @@ class Connection:
             raise failures.of_nonsense(self.server, "responses without end")
         finally:
             self._reading = False
+            self._wire.held_limit = HELD_LIMIT
             if not finished:
                 self.abandon()
 
     def run(self, *arguments: bytes | Literal) -> Result:
         """Send a command whose answer is small, and read all of it."""
-        *untagged, completion = self.answers(self.start(*arguments))
+        room = ANSWER_LIMIT
+        answered: list[Response] = []
+        for response in self.answers(self.start(*arguments)):
+            answered.append(response)
+            room -= RESPONSE_OVERHEAD + sum(map(len, response.pieces))
+            if room < 0:
+                self.abandon()
+                raise failures.of_nonsense(self.server, "an answer without end")
+        *untagged, completion = answered
         return Result(untagged, completion)
 
     def name_argument(self, name: bytes) -> bytes | Literal:
@@ -260,7 +274,7 @@ class Connection:
             raise failures.of_login(self.server, completion.text, secrets, oauth=bool(login.token))
 
     def _authenticated(self, login: Login) -> Response:
-        user, password = login.user.encode(), login.password.encode()
+        user, password = (text.encode("utf-8", "surrogateescape") for text in (login.user, login.password))
         if login.token:
             return self._sasl(b"XOAUTH2", b"user=%b\x01auth=Bearer %b\x01\x01" % (user, login.token.encode()))
         disabled = self.has("LOGINDISABLED")
@@ -404,8 +418,8 @@ class Connection:
 def _secrets(login: Login) -> tuple[str, ...]:
     """Every form in which a server might echo what we logged in with."""
     password = login.password
-    plain = base64.b64encode(f"\0{login.user}\0{password}".encode()).decode()
-    bearer = base64.b64encode(f"user={login.user}\x01auth=Bearer {login.token}\x01\x01".encode()).decode()
+    messages = (f"\0{login.user}\0{password}", f"user={login.user}\x01auth=Bearer {login.token}\x01\x01")
+    plain, bearer = (base64.b64encode(text.encode("utf-8", "surrogateescape")).decode() for text in messages)
     quoted = password.replace("\\", "\\\\").replace('"', '\\"')
     return (password, quoted, login.token, plain, bearer)
 

@@ -84,7 +84,11 @@ _ANY = (
         "Lower the number of mailboxes that are migrated at once, or raise the server's connection limit.",
     ),
     _rule(r"\[UNAVAILABLE\]|\[INUSE\]|server (is )?(currently )?(unavailable|busy|overloaded)", Busy, "is busy"),
-    _rule(r"temporar(y|ily)|try (again|later)|shutting down|server shutdown", Busy, "asks us to come back later"),
+    _rule(
+        r"temporar(y|ily)|try (again )?later|again later|shutting down|server shutdown",
+        Busy,
+        "asks us to come back later",
+    ),
 )
 
 #: What only a login is answered with.
@@ -116,7 +120,7 @@ _LOGIN = (
         "Give the administrator's account access to the user's mailbox, or use the user's own password.",
     ),
     _rule(
-        r"blacklisted|blocked|denied.{0,20}country|unsafe login",
+        r"blacklisted|(ip|address|country).{0,20}(blocked|denied)|unsafe login",
         LoginRefused,
         "does not accept logins from our address",
         "Allow the function app's outbound addresses on the server (use a NAT gateway for a fixed address).",
@@ -125,6 +129,9 @@ _LOGIN = (
     _rule(r"\[SERVERBUG\]|internal (server )?error", Busy, "failed while logging us in"),
 )
 
+_WRONG_PASSWORD = re.compile(
+    r"\[AUTHENTICATIONFAILED\]|(invalid|incorrect|wrong|bad) (credential|password|user|login)", re.IGNORECASE
+)
 _BACKOFF = re.compile(r"backoff time[:=\s]+(\d{1,9})\s*(s\b|sec)?", re.IGNORECASE)
 _GONE = re.compile(
     r"\[(TRYCREATE|NONEXISTENT)\]|does(n't| not) exist|no such (mailbox|folder)|unknown (mailbox|folder)"
@@ -214,7 +221,8 @@ def _of_login_words(server: Server, words: str) -> ServerError | None:
     locked, *others = _LOGIN  # "too many" wrong passwords comes before "too many" connections
     if locked.pattern.search(words):
         return locked.made(server, words)
-    if refusal := of_refusal(server, words.encode()):
+    wrong = _WRONG_PASSWORD.search(words) and "[UNAVAILABLE]" not in words.upper()
+    if not wrong and (refusal := of_refusal(server, words.encode())):
         return refusal
     return next((rule.made(server, words) for rule in others if rule.pattern.search(words)), None)
 

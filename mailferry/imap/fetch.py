@@ -13,6 +13,7 @@ from mailferry.imap.identity import IDENTITY_FIELDS, identity_of
 from mailferry.imap.response import Value, fetch_items, number
 from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import Identity
+from mailferry.imap.wire import HELD_LIMIT
 
 type Items = dict[bytes, Value]
 
@@ -42,17 +43,24 @@ def fetch_range(connection: Connection, first: int, last: int | None, items: byt
 
 
 def fetch_uids(
-    connection: Connection, uids: Iterable[int], items: bytes, wanted: bytes, *, most: int | None = None
+    connection: Connection,
+    uids: Iterable[int],
+    items: bytes,
+    wanted: bytes,
+    *,
+    most: int | None = None,
+    held_limit: int = HELD_LIMIT,
 ) -> Iterator[tuple[int, Items]]:
     """The items of these messages as they arrive, each UID once: the first response with an item named `wanted…`.
 
     A message that is gone is left out. When the server refuses a whole command because of one broken message, the
-    others are asked for one by one, and only those the server won't give are left out.
+    others are asked for one by one, and only those the server won't give are left out. `most`: UIDs in one command;
+    `held_limit`: bytes of literals a message may take in memory, a larger one comes as NIL.
     """
     for text, members in uid_sets(uids, most=most):
         missing = set(members)
         try:
-            for uid, found in _fetched(connection, text, items):
+            for uid, found in _fetched(connection, text, items, held_limit):
                 if uid in missing and any(name.startswith(wanted) for name in found):
                     missing.remove(uid)
                     yield uid, found
@@ -61,7 +69,7 @@ def fetch_uids(
             if len(members) == 1:
                 return
             for uid in sorted(missing):
-                yield from fetch_uids(connection, (uid,), items, wanted)
+                yield from fetch_uids(connection, (uid,), items, wanted, held_limit=held_limit)
 
 
 def fetch_identities(connection: Connection, uids: Iterable[int]) -> Iterator[tuple[int, Identity]]:
@@ -86,9 +94,11 @@ def text_of(value: Value) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else ""
 
 
-def _fetched(connection: Connection, uids: bytes, items: bytes) -> Iterator[tuple[int, Items]]:
+def _fetched(
+    connection: Connection, uids: bytes, items: bytes, held_limit: int = HELD_LIMIT
+) -> Iterator[tuple[int, Items]]:
     tag = connection.start(b"UID", b"FETCH", uids, items)
-    with closing(connection.answers(tag)) as answers:  # closing it early closes the connection
+    with closing(connection.answers(tag, held_limit=held_limit)) as answers:  # closing it early closes the connection
         for response in answers:
             if response.kind == b"FETCH":
                 found = fetch_items(response, connection.server)

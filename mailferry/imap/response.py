@@ -65,7 +65,10 @@ class Response:
 
 
 def read_response(wire: Wire) -> Response:
-    """The next response. Raises `ProtocolError` for what is none, `ConnectionLost` when the connection ends."""
+    """The next response. Raises `ProtocolError` for what is none, `ConnectionLost` when the connection ends.
+
+    Literals that would take more memory than `wire.held_limit` in all are read past, and stand as NIL.
+    """
     line = _next_line(wire)
     if untagged := _UNTAGGED.match(line):
         number, kind = untagged.groups()
@@ -95,13 +98,24 @@ def _with_literals(wire: Wire, text: bytes) -> tuple[bytes, ...]:
     if not text.endswith(b"}"):
         return (text,)
     pieces: list[bytes] = []
-    while announced := _LITERAL.search(text):
-        if len(pieces) > 2 * LITERALS:
-            wire.close()
-            raise failures.of_nonsense(wire.server, "a response without end")
-        pieces += (text[: announced.start()], wire.literal(int(announced[1])))
-        text = wire.line()
-    return (*pieces, text)
+    room = wire.held_limit
+    for _ in range(LITERALS):
+        announced = _LITERAL.search(text)
+        if not announced:
+            return (*pieces, text)
+        before, size = text[: announced.start()], int(announced[1])
+        if size > room:
+            wire.discard(size)
+            text = before + b"NIL" + wire.line()
+        else:
+            pieces += (before, wire.literal(size))
+            text = wire.line()
+            room -= size
+        room -= len(before)
+        if room < 0:
+            break
+    wire.close()
+    raise failures.of_nonsense(wire.server, "a response without end")
 
 
 def fetch_items(response: Response, server: Server) -> dict[bytes, Value]:

@@ -56,7 +56,8 @@ class ListedFolder:
     @property
     def is_inbox(self) -> bool:
         """INBOX is the one name that is case-insensitive everywhere (RFC 3501 §5.1)."""
-        return len(self.path) == 1 and self.path[0].upper() == "INBOX"
+        # ASCII only: a dotless i is upper-cased to I as well.
+        return len(self.path) == 1 and self.path[0].isascii() and self.path[0].upper() == "INBOX"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from mailferry.imap.values import Server
 
 #: Bytes of one line; no honest server sends a longer one outside a literal.
 LINE_LIMIT = 1_000_000
-#: Bytes of one literal; the largest mail seen in the wild is under 3 GB, the largest Exchange Online takes 150 MB.
-LITERAL_LIMIT = 1 << 30
+#: Bytes of one literal; the largest mail seen in the wild is under 3 GB.
+LITERAL_LIMIT = 1 << 32
+#: Bytes of literals that are held in memory for one response, unless its command expects more.
+HELD_LIMIT = 16 << 20
 #: Bytes handed to or taken from the socket at once.
 PIECE = 256 * 1024
 #: A command may wait this many times `Server.timeout` in all, plus the time its bytes need at `SLOWEST` bytes a second:
@@ -41,6 +43,8 @@ class Wire:
         self.socket = sock
         self.server = server
         self.closed = False
+        #: Bytes of literals a response may hold in memory; see `read_response`.
+        self.held_limit = HELD_LIMIT
         self._line_limit = line_limit
         self._literal_limit = literal_limit
         self._buffer = bytearray()
@@ -64,7 +68,10 @@ class Wire:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Everything inside the `with` must be over `seconds` from now, else `ConnectionLost`."""
+        """Everything inside the `with` must be over `seconds` from now, else `ConnectionLost`.
+
+        Inside, a single read or write may take all of that time, more than `Server.timeout` or less.
+        """
         before, self._until = self._until, time.monotonic() + seconds
         try:
             yield
@@ -106,8 +113,13 @@ class Wire:
             whole.write(piece)
         return whole.getvalue()
 
+    def discard(self, size: int) -> None:
+        """Read `size` bytes and forget them."""
+        for _ in self.literal_pieces(size):
+            pass
+
     def literal_pieces(self, size: int) -> Iterator[bytes]:
-        """Exactly `size` bytes, piece by piece as they arrive."""
+        """Exactly `size` bytes, piece by piece as they arrive. Raises `ProtocolError` for a size no mail has."""
         if size > self._literal_limit:
             raise self._failed(failures.of_nonsense(self.server, f"a literal of {size:,} bytes"))
         if ready := min(size, self.unread):
@@ -147,7 +159,7 @@ class Wire:
             raise self._failed(failures.of_cut(self.server))
         self._waited += time.monotonic() - started
         self._received += len(data)
-        if self._waited > PATIENCE * self.server.timeout + self._received / SLOWEST:
+        if self._until is None and self._waited > PATIENCE * self.server.timeout + self._received / SLOWEST:
             raise self._failed(failures.of_crawl(self.server, self._waited))
         return data
 
@@ -178,7 +190,7 @@ class Wire:
             raise failures.of_cut(self.server)
         timeout = self.server.timeout
         if self._until is not None:
-            timeout = min(timeout, self._until - time.monotonic())
+            timeout = self._until - time.monotonic()
             if timeout <= 0:
                 raise self._failed(self._overdue())
         if timeout != self._timeout:

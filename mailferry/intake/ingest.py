@@ -66,19 +66,20 @@ class Intake:
     default_endpoint: EndpointOptions | None
     clock: Clock = utc_now
 
-    def take(self, name: str) -> None:
-        """Take in `batches/<name>.csv` if it is still there.
+    def take(self, file: str) -> None:
+        """Take in the CSV `file` of the container `batches` if it is still there.
 
         A CSV that can't be used as a whole stays for correction, and `reports/<name>/intake.csv` says why. Rows that
         can't be used are listed there too, while the others run. The CSV is deleted when its rows are written down.
         """
-        info = self.blobs.info(CONTAINER, f"{name}.csv")
-        if info is None:
-            log.info("The CSV of batch %s is gone: it was taken in before.", name)
+        name = batch_name(file)
+        info = self.blobs.info(CONTAINER, file)
+        if name is None or info is None:
+            log.info("%s is no CSV, or was taken in before.", file)
             return
         try:
             _check_before_reading(name, info.size)
-            blob = self.blobs.read(CONTAINER, f"{name}.csv")
+            blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
             csv = read_csv(blob.data)
@@ -88,7 +89,7 @@ class Intake:
             return
         problems = self._write(name, csv, options)
         self.reports.publish_intake(name, problems)
-        self.blobs.delete(CONTAINER, f"{name}.csv", blob.etag)
+        self.blobs.delete(CONTAINER, file, blob.etag)
         self.admission.admit(endpoint_id(options.endpoint.host, options.endpoint.port))
         self.reports.publish(name)
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
@@ -194,6 +195,12 @@ class Intake:
     def _line(self, taken: _Taken, mailbox: Mailbox) -> MailboxLine:
         folders = self.folders.all(mailbox.id) if taken is _Taken.RESTARTED else ()
         return line_of(mailbox, (v.folder for v in folders), self.clock())
+
+
+def batch_name(file: str) -> str | None:
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV."""
+    name, dot, kind = file.rpartition(".")
+    return name if name and dot and kind.lower() == "csv" else None
 
 
 def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:

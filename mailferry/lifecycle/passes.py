@@ -137,6 +137,20 @@ class Passes:
             self.publish(changed)
         return wait
 
+    def resumed(self, mailbox: Mailbox) -> Mailbox:
+        """A wait is over: the mailbox is at work again, and no longer explained by what made it wait."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(mailbox.pass_no) or found.not_before != mailbox.not_before:
+                return None
+            why = f"Copying again. Before: {found.why.partition(' Trying again')[0]}"
+            return replace(found, why=why, remedy="", not_before=None, updated=self.clock())
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        if changed:
+            self.publish(changed)
+        return changed or mailbox
+
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
         said: a message we don't know may hold a secret."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailferry.intake.ingest import CONTAINER, Intake
+from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.passes import Passes
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Endpoint, Slot
@@ -87,13 +87,20 @@ class Watch:
         """CSVs that no event told us about, or whose intake was cut off; not those that were refused as they are."""
         before = self.clock() - timedelta(seconds=UNANNOUNCED)
         for blob in list(self.blobs.list(CONTAINER)):
-            name, dot, kind = blob.name.rpartition(".")
-            if not dot or kind.lower() != "csv" or blob.modified > before:
+            name = batch_name(blob.name)
+            if name is None or blob.modified > before:
                 continue
             batch = self.batches.get(name)
             if batch is None or batch.refused_etag != blob.etag:
-                log.warning("The CSV of batch %s was not announced; it is taken in now.", name)
-                self.intake.take(name)
+                log.warning("%s was not announced, or its intake was cut off; it is taken in now.", blob.name)
+                self._take(blob.name)
+
+    def _take(self, blob: str) -> None:
+        """One CSV that can't be taken in, for whatever reason, must not keep the watch from everything else."""
+        try:
+            self.intake.take(blob)
+        except Exception:
+            log.exception("%s could not be taken in.", blob)
 
     def _report(self) -> None:
         """Bring the reports of batches up to date that have changed since they were written."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mailferry.model import Counts, MailboxLine, Status
 from mailferry.state.batches import Batch, Batches
+from mailferry.state.folders import Folder, Folders
+from mailferry.state.ledger import Ledger
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
@@ -27,9 +29,11 @@ _RANKS = (
 
 @dataclass(frozen=True, slots=True)
 class StatusPages:
-    """What `GET /api/batches` and `GET /api/batches/{batch}` answer."""
+    """What the HTTP API answers."""
 
     batches: Batches
+    folders: Folders
+    ledger: Ledger
 
     def check(self) -> None:
         """Read one row, so that storage that does not answer raises its error."""
@@ -49,6 +53,20 @@ class StatusPages:
         more = bool(page) and page[-1].mailbox < lines[-1].mailbox
         shown: list[Json] = [_mailbox(line) for line in page]
         return {**self._summary(batch, lines), "mailboxes": shown, "next": page[-1].mailbox if more else None}
+
+    def mailbox(self, name: str, mailbox: str) -> Json:
+        """One mailbox with its folders (where each went, and why there) and the items that did not go over as they
+        were; None when the batch has no such mailbox."""
+        line = next((line for line in self.batches.lines(name) if line.mailbox == mailbox), None)
+        if line is None:
+            return None
+        folders = [v.folder for v in self.folders.all(mailbox)]
+        items = self.ledger.items(mailbox, [(folder.key, folder.epoch) for folder in folders])
+        return {
+            **_mailbox(line),
+            "folders": [_folder(folder) for folder in folders],
+            "items": [{**asdict(item), "skipped": item.skipped} for item in items],
+        }
 
     def _summary(self, batch: Batch, lines: Iterable[MailboxLine]) -> dict[str, Json]:
         lines = list(lines)
@@ -94,6 +112,17 @@ def _mailbox(line: MailboxLine) -> dict[str, Json]:
         "busy_seconds": round(line.busy_seconds, 3),
         "passes": line.passes,
         "last_synced": line.last_synced.isoformat() if line.last_synced else None,
+    }
+
+
+def _folder(folder: Folder) -> dict[str, Json]:
+    return {
+        "source": folder.path,
+        "target": "/".join(folder.target_path),
+        "why": folder.why,
+        "done": not folder.has_work,
+        "gone": folder.gone,
+        **_counts(folder.counts),
     }
 
 

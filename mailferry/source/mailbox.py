@@ -16,6 +16,9 @@ from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
 
+#: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
+MESSAGE_LIMIT = 256 << 20
+
 _MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
 
@@ -80,10 +83,11 @@ class SourceMailbox:
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive: one of them in memory at a time.
 
-        Messages that are gone, and those the server lists but won't hand out, are not yielded: the caller notices by
-        comparing. Read the iterator to its end; closing it early closes the connection, which is in mid-response then.
+        Messages that are gone, those the server lists but won't hand out, and those over `MESSAGE_LIMIT` whatever size
+        the server claims, are not yielded: the caller notices by comparing. Read the iterator to its end; closing it
+        early closes the connection, which is in mid-response then.
         """
-        for uid, items in fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]"):
+        for uid, items in fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", held_limit=MESSAGE_LIMIT):
             body = items.pop(b"BODY[]", None)
             if isinstance(body, bytes):
                 yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)

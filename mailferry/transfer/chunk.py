@@ -72,6 +72,8 @@ class Chunks:
         if mailbox.not_before and mailbox.not_before > now:
             send_folder_job(self.queues, job, (mailbox.not_before - now).total_seconds())
             return
+        if mailbox.not_before:
+            mailbox = self.passes.resumed(mailbox)
         progress = _Progress(self.passes, mailbox)
         try:
             self._copy(mailbox, job, progress)

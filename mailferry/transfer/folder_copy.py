@@ -21,8 +21,10 @@ from mailferry.transfer.epoch import new_epoch
 from mailferry.transfer.match import TargetIndex
 from mailferry.transfer.windows import Cut, Windows
 
-#: Slowest link on which an APPEND still counts as alive, in bytes a second.
+#: Slowest link on which an APPEND still counts as alive, in bytes a second, and the longest it may take, in seconds:
+#: begun at the soft deadline of a chunk, it must end before the platform's hard one.
 SLOWEST = 50_000
+LONGEST_APPEND = 300.0
 
 #: Messages read from the target between two looks at the lease.
 _HOLD_EVERY = 2_000
@@ -208,7 +210,7 @@ class FolderCopy:
         )
 
     def _hold(self, size: int) -> float:
-        return self._claim.hold(max(self._limits.lease_seconds / 3, size / SLOWEST))
+        return self._claim.hold(max(self._limits.lease_seconds / 3, min(LONGEST_APPEND, size / SLOWEST)))
 
     def _adoptable(self) -> TargetIndex | None:
         """What was in the target before us, less what stands for a source message already."""

@@ -10,7 +10,7 @@ from mailferry.errors import Conflict, FolderGone, MailferryError
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
 from mailferry.source.mailbox import SourceMailbox
-from mailferry.state.folders import Folder, Folders, folder_key
+from mailferry.state.folders import Folder, Folders, Versioned, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
@@ -68,10 +68,11 @@ class Plans:
         source_id = hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
         with self.sessions.open(mailbox) as ends:
             planned = []
-            taken = {_compared(v.folder.target_path) for v in known.values()}
-            for order, mapping in enumerate(m for m in self._mappings(mailbox, ends) if not m.excluded):
+            for order, mapping in enumerate(self._mappings(mailbox, ends, known)):
+                if mapping.excluded:
+                    continue
                 before = known.get(folder_key(mapping.source.name))
-                folder = _mapped(before.folder if before else None, mapping, order, taken)
+                folder = _mapped(before.folder if before else None, mapping, order)
                 status = _status(ends.source, mapping.source)
                 if status:
                     folder = _with_work(folder, status, source_id, ends.target)
@@ -79,7 +80,8 @@ class Plans:
         self.folders.write(mailbox.id, planned)
         self.passes.planned(mailbox, sum(folder.has_work for folder, _ in planned))
 
-    def _mappings(self, mailbox: Mailbox, ends: Ends) -> tuple[Mapping, ...]:
+    def _mappings(self, mailbox: Mailbox, ends: Ends, known: dict[str, Versioned]) -> tuple[Mapping, ...]:
+        """The folder map; folders of earlier passes keep their targets, so that nothing moves between passes."""
         batch = self.passes.batches.get(mailbox.batch)
         return map_folders(
             ends.source.folders(),
@@ -87,6 +89,7 @@ class Plans:
             EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
             include=batch.include_folders if batch else (),
             exclude=batch.exclude_folders if batch else (),
+            settled={v.folder.name: v.folder.target_path for v in known.values()},
         )
 
     def _hand_on(self, mailbox: Mailbox) -> None:
@@ -101,22 +104,11 @@ class Plans:
             send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
 
 
-def _mapped(before: Folder | None, mapping: Mapping, order: int, taken: set[str]) -> Folder:
-    """The folder as mapped now. One that was mapped before keeps its target, so that nothing moves between passes;
-    a new one keeps clear of theirs (`taken`), so that no two source folders ever merge."""
+def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
     path = "/".join(mapping.source.path)
     if before:
-        return replace(before, path=path, order=order)
-    target, number = mapping.target, 2
-    while _compared(target) in taken:
-        target = (*mapping.target[:-1], f"{mapping.target[-1]} ({number})")
-        number += 1
-    taken.add(_compared(target))
-    return Folder(folder_key(mapping.source.name), mapping.source.name, path, target, mapping.why, order)
-
-
-def _compared(path: tuple[str, ...]) -> str:
-    return "\0".join(path).casefold()
+        return replace(before, path=path, target_path=mapping.target, why=mapping.why, order=order)
+    return Folder(folder_key(mapping.source.name), mapping.source.name, path, mapping.target, mapping.why, order)
 
 
 def _status(source: SourceMailbox, listed: ListedFolder) -> FolderStatus | None:

@@ -27,6 +27,7 @@ GOLDEN = {
     "health": {"type": "httpTrigger", "route": "health", "authLevel": "ANONYMOUS"},
     "batches": {"type": "httpTrigger", "route": "batches", "authLevel": "FUNCTION"},
     "batch": {"type": "httpTrigger", "route": "batches/{batch}", "authLevel": "FUNCTION"},
+    "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
 
 type Binding = dict[str, object]

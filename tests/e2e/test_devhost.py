@@ -10,9 +10,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from azure.storage.queue import QueueServiceClient
 
 from mailferry.model import Status
 from tests.support.compare import assert_same_mail
@@ -115,10 +117,6 @@ def test_a_message_that_is_no_job_ends_in_the_poison_queue_and_is_gone_from_ther
     source_server: Dovecot, target_server: Dovecot, tmp_path: Path
 ) -> None:
     with deployment(tmp_path / "data", settings(source_server, target_server)) as mailferry:
-        from base64 import b64encode
-
-        from azure.storage.queue import QueueServiceClient
-
         service = QueueServiceClient.from_connection_string(mailferry.connection)
         service.create_queue("folder-jobs").send_message(b64encode(b"no job at all").decode())
         app = {**mailferry.settings, "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:00"}
@@ -147,6 +145,11 @@ def test_the_api_answers_with_a_key_and_health_without(
             assert body["status"] == "Synced"
             assert body["mailboxes"][0]["copied"] == 5
             assert "pw" not in json.dumps(body).replace(user, "")
+            status, box = _get(f"{base}/api/batches/pilot/mailboxes/{body['mailboxes'][0]['id']}", key)
+            assert status == 200
+            assert sum(folder["copied"] for folder in box["folders"]) == 5
+            assert all(folder["why"] and folder["done"] for folder in box["folders"])
+            assert _get(f"{base}/api/batches/pilot/mailboxes/none", key)[0] == 404
             assert _get(f"{base}/api/batches/none", key)[0] == 404
             assert _get(f"{base}/api/batches/pilot?most=x", key)[0] == 400
 

@@ -78,7 +78,7 @@ class Engine:
         if options is not None:
             self.storage.blobs.write("batches", f"{name}.json", options.encode(), "application/json")
         self.storage.blobs.write("batches", f"{name}.csv", data, "text/csv")
-        self.services.intake.take(name)
+        self.services.intake.take(f"{name}.csv")
 
     def step(self) -> bool:
         """Run one job that is due; False when none is."""

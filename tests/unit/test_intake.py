@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
 
+from mailferry.intake.ingest import Intake
 from mailferry.model import Status
 from mailferry.state.admission import TABLE as ENDPOINTS
 from mailferry.state.batches import Batches
@@ -53,7 +55,7 @@ def test_no_password_is_stored_in_the_clear(engine: Engine) -> None:
 
 def test_the_same_event_twice_changes_nothing(engine: Engine) -> None:
     engine.drop("batch", csv_of(*users(5)))
-    engine.services.intake.take("batch")
+    engine.services.intake.take("batch.csv")
     assert len(jobs(engine)) == 3
     assert len(engine.lines("batch")) == 5
 
@@ -68,9 +70,9 @@ def test_an_intake_that_was_cut_off_is_finished_by_the_next(engine: Engine) -> N
 
     engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(5)).encode(), "text/csv")
     with patch.object(engine.storage.tables, "commit", cut_off), pytest.raises(ConnectionError):
-        engine.services.intake.take("batch")
+        engine.services.intake.take("batch.csv")
     assert csv_is_there(engine)
-    engine.services.intake.take("batch")
+    engine.services.intake.take("batch.csv")
     assert len(jobs(engine)) == 3
     assert len(engine.lines("batch")) == 5
     assert not csv_is_there(engine)
@@ -85,9 +87,9 @@ def test_a_csv_that_changed_while_it_was_taken_in_stays(engine: Engine) -> None:
         return insert(self, mailbox)  # type: ignore[arg-type]
 
     with patch.object(Mailboxes, "insert", changed_meanwhile):
-        engine.services.intake.take("batch")
+        engine.services.intake.take("batch.csv")
     assert csv_is_there(engine)
-    engine.services.intake.take("batch")
+    engine.services.intake.take("batch.csv")
     assert len(engine.lines("batch")) == 2
 
 
@@ -122,7 +124,7 @@ def test_the_watch_does_not_try_a_refused_csv_again_until_it_is_another(engine: 
         now = engine.time()
         engine.time.move_to(now.replace(year=now.year + 1))
         engine.services.watch.run()
-        take.assert_called_once_with("batch")
+        take.assert_called_once_with("batch.csv")
 
 
 def test_after_correction_the_refusal_is_forgotten(engine: Engine) -> None:
@@ -200,6 +202,30 @@ def test_formulas_come_back_harmless_in_reports(engine: Engine) -> None:
 def test_two_intakes_of_one_csv_at_once_make_one_batch(engine: Engine) -> None:
     engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(40)).encode(), "text/csv")
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(engine.services.intake.take, ["batch", "batch"]))
+        list(pool.map(engine.services.intake.take, ["batch.csv", "batch.csv"]))
     assert len(engine.lines("batch")) == 40
     assert len(set(jobs(engine))) == len(jobs(engine)) == 3
+
+
+def test_a_csv_in_capitals_that_no_trigger_matches_is_found_by_the_watch(engine: Engine) -> None:
+    engine.storage.blobs.write("batches", "PILOT.CSV", csv_of("a@x.y").encode(), "text/csv")
+    engine.time.move_to(engine.time() + timedelta(minutes=10))
+    engine.services.watch.run()
+    assert engine.lines("PILOT").keys() == {"a@x.y"}
+    assert engine.storage.blobs.info("batches", "PILOT.CSV") is None
+
+
+def test_a_csv_that_crashes_the_intake_does_not_stop_the_watch(engine: Engine) -> None:
+    for name in ("a", "b"):
+        engine.storage.blobs.write("batches", f"{name}.csv", csv_of(f"{name}@x.y").encode(), "text/csv")
+    engine.time.move_to(engine.time() + timedelta(minutes=10))
+    take = type(engine.services.intake).take
+
+    def crash_on_a(self: Intake, file: str) -> None:
+        if file == "a.csv":
+            raise RuntimeError("a bug")
+        take(self, file)
+
+    with patch.object(Intake, "take", crash_on_a):
+        engine.services.watch.run()
+    assert engine.lines("b").keys() == {"b@x.y"}

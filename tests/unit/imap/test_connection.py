@@ -335,6 +335,21 @@ def test_a_flood_of_responses_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         assert connection.wire.closed
 
 
+def test_a_flood_before_the_login_ends_as_well() -> None:
+    flood = b"* OK again\r\n" * 20_000
+    with ScriptedServer({rb"CAPABILITY": flood}) as scripted, pytest.raises(ProtocolError, match="without end"):
+        open_to(scripted)
+
+
+def test_an_answer_that_would_fill_the_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "ANSWER_LIMIT", 10_000)
+    listing = b'* LIST () "/" {1000}\r\n' + b"x" * 1000 + b"\r\n"
+    with ScriptedServer({rb"LIST": listing * 20 + OK}) as scripted, open_to(scripted) as connection:
+        with pytest.raises(ProtocolError, match="without end"):
+            connection.folders()
+        assert connection.wire.closed
+
+
 @pytest.mark.parametrize("logout", [b"<cut>", b"* BYE\r\n<cut>", b"junk\r\n", b"<tag> NO\r\n", HANG])
 def test_closing_never_raises(logout: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "LOGOUT_SECONDS", 0.2)

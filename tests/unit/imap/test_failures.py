@@ -127,6 +127,8 @@ def test_texts_that_say_a_folder_is_there(text: bytes) -> None:
         (b"LOGIN DENIED - COUNTRY IS BLACKLISTED", LoginRefused, "from our address", "NAT"),
         (b"Unsafe Login. Please contact kefu@188.com for help", LoginRefused, "from our address", "NAT"),
         (b"[CONTACTADMIN] account disabled", LoginRefused, "refused", "administrator"),
+        (b"[AUTHENTICATIONFAILED] Invalid credentials, try again later", LoginRefused, "refused", "password"),
+        (b"[UNAVAILABLE] Temporary authentication failure.", Busy, "busy", ""),
         (b"Too many login failures", Busy, "locked", "password"),
         (b"[SERVERBUG] Internal error", Busy, "failed", ""),
     ],

@@ -219,3 +219,30 @@ def test_any_bytes_are_read_or_give_a_typed_error(data: bytes) -> None:
         pass
     except MailferryError as error:
         pytest.fail(f"{error!r}")
+
+
+def test_literals_too_large_to_hold_are_read_past_and_stand_as_nil() -> None:
+    far, near = socket.socketpair()
+    wire = Wire(near, SERVER)
+    wire.held_limit = 100
+    far.sendall(b"* 1 FETCH (UID 1 BODY[] {101}\r\n" + b"x" * 101 + b" FLAGS (\\Seen))\r\n")
+    far.sendall(b"* 2 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n")
+    try:
+        found = [fetch_items(read_response(wire), SERVER) for _ in range(2)]
+    finally:
+        wire.close()
+        far.close()
+    assert found[0] == {b"UID": b"1", b"BODY[]": None, b"FLAGS": [b"\\Seen"]}
+    assert found[1] == {b"UID": b"2", b"BODY[]": b"abc"}
+
+
+def test_a_response_that_never_ends_is_a_protocol_error() -> None:
+    far, near = socket.socketpair()
+    wire = Wire(near, SERVER)
+    wire.held_limit = 1000
+    far.sendall(b"* 1 FETCH (X " + b" {0}\r\n abcdefghij" * 500)
+    try:
+        with pytest.raises(ProtocolError, match="a response without end"):
+            read_response(wire)
+    finally:
+        far.close()

@@ -156,3 +156,12 @@ def test_what_is_sent_arrives_in_order_whatever_its_size(ends: tuple[socket.sock
     wire.send(*pieces)
     thread.join()
     assert bytes(received) == b"".join(pieces)
+
+
+def test_a_deadline_may_be_longer_than_the_timeout_of_the_server(ends: tuple[socket.socket, Wire]) -> None:
+    far, wire = ends
+    timer = threading.Timer(0.5, far.sendall, [b"late\r\n"])
+    timer.start()
+    with wire.within(5):
+        assert wire.line() == b"late"
+    timer.join()
