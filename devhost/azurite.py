@@ -38,6 +38,7 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_CLAIM_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -118,6 +119,9 @@ class Azurite:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self.stop()
         self._said.close()
 
@@ -128,6 +132,10 @@ class Azurite:
             HostError: it ended or did not answer; the message ends with what it said.
         """
         script = installed()
+        with _claimed(self._data) as claim:
+            self._start(script, claim)
+
+    def _start(self, script: Path, claim: tuple[int, ...]) -> None:
         for attempt in range(3):
             self._ports = _free_ports(self._wanted)
             self._process = process = subprocess.Popen(
@@ -135,6 +143,7 @@ class Azurite:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._said,
+                pass_fds=claim,
                 # Ctrl-C in the terminal is for devhost, which still needs storage to end in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
@@ -171,8 +180,35 @@ class Azurite:
             command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
         if self._data is None:
             return [*command, "--inMemoryPersistence"]
-        self._data.mkdir(parents=True, exist_ok=True)
         return [*command, "--location", str(self._data)]
+
+
+@contextmanager
+def _claimed(data: Path | None) -> Iterator[tuple[int, ...]]:
+    """Wait until no other Azurite has the folder. What is yielded, handed to a child, claims it while that lives.
+
+    Azurite writes its state down when it ends. One that outlives a killed devhost by a moment must be done with that
+    before the next one reads it.
+    """
+    if data is None:
+        yield ()
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "in-use.lock").open("w") as file:
+        end = time.monotonic() + _CLAIM_SECONDS
+        while not _locked(file.fileno()):
+            if time.monotonic() > end:
+                raise HostError(f"another Azurite uses {data}; end it, or name another folder with --data")
+            time.sleep(0.05)
+        yield (file.fileno(),)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _die_with_parent() -> None:

@@ -28,7 +28,7 @@ _KEYWORD = re.compile(rb"(\S+ )([A-Za-z]+)")
 class _Imap4(imaplib.IMAP4):
     """imaplib's part of IMAPClient, reading and writing through our wire: deadlines and bounds hold there as well."""
 
-    def __init__(self, server: Server, context: ssl.SSLContext) -> None:
+    def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
         self.server = server
         self.context = context
         self.greeting = b""
@@ -37,7 +37,10 @@ class _Imap4(imaplib.IMAP4):
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         self.host, self.port = host, port
-        sock = socket.create_connection((host, port), timeout)
+        try:
+            sock = socket.create_connection((host, port), timeout)
+        except UnicodeError as error:  # a name the DNS has no form for
+            raise failures.of_opening(self.server, error) from error
         if self.server.security is Security.SSL:
             sock = self._secured(sock)
         self.sock = sock
@@ -83,8 +86,9 @@ class _Imap4(imaplib.IMAP4):
         self.greeting = line
 
     def _secured(self, sock: socket.socket) -> ssl.SSLSocket:
+        context = self.context or ssl.create_default_context()
         try:
-            return self.context.wrap_socket(sock, server_hostname=self.server.host)
+            return context.wrap_socket(sock, server_hostname=self.server.host)
         except (OSError, ValueError):
             sock.close()
             raise
@@ -93,7 +97,7 @@ class _Imap4(imaplib.IMAP4):
 class Client(IMAPClient):  # type: ignore[misc]
     """IMAPClient over our wire."""
 
-    def __init__(self, server: Server, context: ssl.SSLContext) -> None:
+    def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
         self._server = server
         self._context = context
         super().__init__(server.host, server.port, use_uid=True, ssl=False, timeout=server.timeout)
@@ -108,6 +112,10 @@ class Client(IMAPClient):  # type: ignore[misc]
     def imap4(self) -> _Imap4:
         imap4: _Imap4 = self._imap
         return imap4
+
+    def offered(self) -> frozenset[bytes]:
+        """The capabilities before the login, upper-case; they have been asked for already."""
+        return frozenset(capability.encode() for capability in self.imap4.capabilities)
 
     def logged_in(self) -> frozenset[bytes]:
         """Tell IMAPClient that we are in, and ask for the capabilities that hold from now on (RFC 3501 §7.2.1)."""
@@ -124,12 +132,12 @@ def opened(server: Server) -> Client:
     missing. Security that was asked for is never done without.
     """
     try:
-        client = Client(server, _tls_context(server))
+        client = Client(server, None if server.security is Security.NONE else _tls_context(server))
     except ConnectionLost as lost:
         raise failures.of_no_greeting(server, lost) from None
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise failures.of_opening(server, error) from error
-    except imaplib.IMAP4.error:
+    except (imaplib.IMAP4.error, ValueError):
         raise failures.of_nonsense(server, "a greeting, but speaks no IMAP4rev1") from None
     if server.security is Security.STARTTLS:
         _start_tls(server, client)
@@ -147,7 +155,7 @@ def _start_tls(server: Server, client: Client) -> None:
         raise failures.of_missing_starttls(server) from None
     except OSError as error:
         raise failures.of_opening(server, error) from error
-    except imaplib.IMAP4.error:
+    except (imaplib.IMAP4.error, ValueError):
         raise failures.of_missing_starttls(server) from None
     finally:
         if not done:
@@ -156,7 +164,7 @@ def _start_tls(server: Server, client: Client) -> None:
 
 def _tls_context(server: Server) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if not server.check_certificate and server.security is not Security.NONE:
+    if not server.check_certificate:
         log.warning(
             "THE CERTIFICATE OF %s (%s) IS NOT CHECKED: whoever sits in between can read the mail and the password",
             server.host,

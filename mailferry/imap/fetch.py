@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from mailferry.imap import failures
-from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.identity import IDENTITY_FIELDS, identity_of
 from mailferry.imap.response import Value, fetch_items, number
+from mailferry.imap.session import Session
 from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import Identity
 from mailferry.imap.wire import HELD_LIMIT
@@ -30,20 +30,20 @@ class FetchRefused(Exception):
     """NO or BAD to a FETCH, in words that explain nothing but a broken message; some of the others may have come."""
 
 
-def fetch_range(connection: Connection, first: int, last: int | None, items: bytes) -> Iterator[tuple[int, Items]]:
+def fetch_range(session: Session, first: int, last: int | None, items: bytes) -> Iterator[tuple[int, Items]]:
     """The items of every message with a UID from `first` to `last` (None: to the end) as they arrive.
 
     What is about other messages is skipped: RFC 3501 §7 lets a server send it at any time, and `n:*` names the last
     message even if its UID is below n (§6.4.8). A UID may come twice. Raises `FetchRefused`.
     """
     end = b"*" if last is None else b"%d" % last
-    for uid, found in _fetched(connection, b"%d:%b" % (first, end), items):
+    for uid, found in _fetched(session, b"%d:%b" % (first, end), items):
         if uid >= first and (last is None or uid <= last):
             yield uid, found
 
 
 def fetch_uids(
-    connection: Connection,
+    session: Session,
     uids: Iterable[int],
     items: bytes,
     wanted: bytes,
@@ -60,28 +60,28 @@ def fetch_uids(
     for text, members in uid_sets(uids, most=most):
         missing = set(members)
         try:
-            for uid, found in _fetched(connection, text, items, held_limit):
+            for uid, found in _fetched(session, text, items, held_limit):
                 if uid in missing and any(name.startswith(wanted) for name in found):
                     missing.remove(uid)
                     yield uid, found
         except FetchRefused as refused:
-            log.warning("%s refused to hand out %d messages: %s", connection.server.host, len(missing), refused)
+            log.warning("%s refused to hand out %d messages: %s", session.server.host, len(missing), refused)
             if len(members) == 1:
                 return
             for uid in sorted(missing):
-                yield from fetch_uids(connection, (uid,), items, wanted, held_limit=held_limit)
+                yield from fetch_uids(session, (uid,), items, wanted, held_limit=held_limit)
 
 
-def fetch_identities(connection: Connection, uids: Iterable[int]) -> Iterator[tuple[int, Identity]]:
+def fetch_identities(session: Session, uids: Iterable[int]) -> Iterator[tuple[int, Identity]]:
     """The identities of these messages of the open folder, from their header fields alone, each UID once."""
-    for uid, items in fetch_uids(connection, uids, _IDENTITY_ITEMS, _HEADER, most=HEADERS_MOST):
+    for uid, items in fetch_uids(session, uids, _IDENTITY_ITEMS, _HEADER, most=HEADERS_MOST):
         received = instant_of(text_of(items.get(b"INTERNALDATE")))
         yield uid, identity_of(header_of(items), number(items.get(b"RFC822.SIZE")) or 0, received)
 
 
-def last_uid(connection: Connection) -> int:
+def last_uid(session: Session) -> int:
     """The UID of the open folder's last message, 0 without one. Raises `FetchRefused`."""
-    return max((uid for uid, _ in _fetched(connection, b"*", b"(UID)")), default=0)
+    return max((uid for uid, _ in _fetched(session, b"*", b"(UID)")), default=0)
 
 
 def header_of(items: Items) -> bytes:
@@ -94,17 +94,15 @@ def text_of(value: Value) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else ""
 
 
-def _fetched(
-    connection: Connection, uids: bytes, items: bytes, held_limit: int = HELD_LIMIT
-) -> Iterator[tuple[int, Items]]:
-    tag = connection.start(b"UID", b"FETCH", uids, items)
-    with closing(connection.answers(tag, held_limit=held_limit)) as answers:  # closing it early closes the connection
+def _fetched(session: Session, uids: bytes, items: bytes, held_limit: int = HELD_LIMIT) -> Iterator[tuple[int, Items]]:
+    tag = session.start(b"UID", b"FETCH", uids, items)
+    with closing(session.answers(tag, held_limit=held_limit)) as answers:  # closing it early closes the connection
         for response in answers:
             if response.kind == b"FETCH":
-                found = fetch_items(response, connection.server)
+                found = fetch_items(response, session.server)
                 uid = number(found.get(b"UID"))
                 if uid is not None:
                     yield uid, found
             elif response.tagged and response.kind != b"OK":
-                known = failures.of_refusal(connection.server, response.text)
+                known = failures.of_refusal(session.server, response.text)
                 raise known or FetchRefused(failures.one_line(response.text))

@@ -11,7 +11,7 @@ from typing import Self
 
 from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
-from mailferry.imap.folder import open_folder
+from mailferry.imap.folder import folder_status, list_folders, open_folder
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
@@ -48,12 +48,12 @@ class SourceMailbox:
         return self._connection
 
     def folders(self) -> tuple[ListedFolder, ...]:
-        """All folders; those outside the personal namespace carry `mailferry.imap.connection.NOT_PERSONAL`."""
-        return self._connection.folders()
+        """All folders; those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`."""
+        return list_folders(self._connection)
 
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
-        return self._connection.status(folder)
+        return folder_status(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only (RFC 3501 §6.3.2). Raises `FolderGone`.

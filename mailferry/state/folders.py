@@ -55,6 +55,7 @@ class Folder:
     order: int
     source: str = ""
     gone: bool = False
+    excluded: bool = False
     epoch_no: int = 0
     uidvalidity: int = 0
     known_next: int = 1
@@ -75,8 +76,8 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle."""
-        return bool(self.todo)
+        """Whether anything is left to settle. What the batch's options leave out is not, until they change again."""
+        return bool(self.todo) and not self.excluded
 
     @property
     def settled(self) -> int:
@@ -128,9 +129,11 @@ class Folders:
             self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
 
     def claim(self, mailbox: str, candidates: Iterable[Versioned], owner: str, seconds: float) -> Claim | None:
-        """Take the lease of the first candidate that nobody else takes first; None when all are taken."""
+        """Take the lease of the first candidate that is free and that nobody else takes first; None without one."""
         for versioned in candidates:
             now = self._clock()
+            if versioned.folder.leased(now):
+                continue
             taken = replace(
                 versioned.folder,
                 lease_owner=owner,

@@ -12,10 +12,11 @@ from typing import Self
 
 from mailferry.errors import MessageRefused, Permanent
 from mailferry.imap import failures, names
-from mailferry.imap.connection import Connection, Literal, Result
+from mailferry.imap.connection import Connection
 from mailferry.imap.dates import date_time
 from mailferry.imap.fetch import FetchRefused, fetch_identities, fetch_range
-from mailferry.imap.folder import coded, open_folder
+from mailferry.imap.folder import coded, exists, folder_status, list_folders, open_folder
+from mailferry.imap.session import Literal, Result
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
 
@@ -82,7 +83,7 @@ class TargetMailbox:
 
     def folders(self) -> tuple[ListedFolder, ...]:
         """All folders, as of now."""
-        listed = self._connection.folders()
+        listed = list_folders(self._connection)
         self._known = {folder.name: folder for folder in listed}
         return listed
 
@@ -107,7 +108,7 @@ class TargetMailbox:
 
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not selected. Raises `FolderGone`."""
-        return self._connection.status(folder)
+        return folder_status(self._connection, folder)
 
     def select(self, folder: bytes) -> OpenFolder:
         """Open a folder, with SELECT because EXAMINE gives no PERMANENTFLAGS. Raises `FolderGone`."""
@@ -207,7 +208,7 @@ class TargetMailbox:
     def _created(self, name: bytes) -> bytes | None:
         """None when the folder is there now, else why not."""
         result = self._connection.run(b"CREATE", self._connection.name_argument(name))
-        there = result.ok or failures.says_exists(result.text) or self._connection.exists(name)
+        there = result.ok or failures.says_exists(result.text) or exists(self._connection, name)
         return None if there else result.text
 
     def _subscribe(self, name: bytes) -> None:

@@ -67,12 +67,14 @@ class Plans:
         known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
         source_id = hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
         with self.sessions.open(mailbox) as ends:
-            planned = []
+            planned: list[tuple[Folder, str | None]] = []
             for order, mapping in enumerate(self._mappings(mailbox, ends, known)):
-                if mapping.excluded:
-                    continue
                 before = known.get(folder_key(mapping.source.name))
                 folder = _mapped(before.folder if before else None, mapping, order)
+                if mapping.excluded:
+                    if before:
+                        planned.append((folder, before.etag))
+                    continue
                 status = _status(ends.source, mapping.source)
                 if status:
                     folder = _with_work(folder, status, source_id, ends.target)
@@ -107,7 +109,9 @@ class Plans:
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
     path = "/".join(mapping.source.path)
     if before:
-        return replace(before, path=path, target_path=mapping.target, why=mapping.why, order=order)
+        return replace(
+            before, path=path, target_path=mapping.target, why=mapping.why, order=order, excluded=mapping.excluded
+        )
     return Folder(folder_key(mapping.source.name), mapping.source.name, path, mapping.target, mapping.why, order)
 
 

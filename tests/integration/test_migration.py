@@ -349,3 +349,25 @@ def test_a_worker_that_loses_its_lease_writes_nothing_more(
     engine.services.watch.run()
     engine.run()
     assert_migrated(source_server, target_server, user)
+
+
+def test_a_folder_that_is_included_later_arrives_later(
+    engine: Engine, source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    fill_user(source_server, user, messages(15, 20, folders=["INBOX", "Later"], median_bytes=300))
+    engine.drop("batch", csv_of(user), '{"exclude_folders": ["Later"]}')
+    engine.run()
+    assert "Later" not in mail_of(target_server, user)
+    engine.drop("batch", csv_of(user), "{}")
+    engine.services.sync.run()
+    engine.run()
+    assert_migrated(source_server, target_server, user)
+    engine.drop("batch", csv_of(user), '{"exclude_folders": ["Later"]}')
+    fill_user(source_server, user, [simple(5, "Later")])
+    engine.services.sync.run()
+    engine.run()
+    assert engine.line("batch").counts.copied == 20
+    engine.drop("batch", csv_of(user), "{}")
+    engine.services.sync.run()
+    engine.run()
+    assert_migrated(source_server, target_server, user)

@@ -49,6 +49,18 @@ def _ended(pid: int) -> bool:
         return True
 
 
+def test_a_second_one_waits_until_the_first_has_written_its_folder(tmp_path: Path) -> None:
+    first = Azurite(tmp_path)
+    first.start()
+    with BlobServiceClient.from_connection_string(first.connection_string) as service:
+        service.create_container("kept").upload_blob("b", b"kept")
+    # As the kernel does it when devhost is killed: told to end, and waited for by nobody.
+    os.kill(first.pid, signal.SIGTERM)
+    with Azurite(tmp_path) as second, BlobServiceClient.from_connection_string(second.connection_string) as service:
+        assert service.get_blob_client("kept", "b").download_blob().readall() == b"kept"
+    first.close()
+
+
 def test_an_installation_that_is_there_is_not_made_again() -> None:
     script = installed()
     before = script.stat().st_ctime_ns

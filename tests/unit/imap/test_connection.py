@@ -19,8 +19,10 @@ from mailferry.errors import (
     ServerError,
     Unreachable,
 )
-from mailferry.imap import connection as connection_module
-from mailferry.imap.connection import NOT_PERSONAL, Connection, Literal
+from mailferry.imap import session as session_module
+from mailferry.imap.connection import Connection
+from mailferry.imap.folder import NOT_PERSONAL, folder_status, list_folders
+from mailferry.imap.session import Literal
 from mailferry.imap.values import FolderStatus, Login, Security, Server
 from tests.unit.imap.scripted import CUT, HANG, LOGIN, ScriptedServer
 
@@ -47,7 +49,7 @@ def test_id_and_namespace_are_asked_for_when_offered() -> None:
     with ScriptedServer(script, capabilities=b"IMAP4rev1 ID NAMESPACE") as scripted, open_to(scripted) as connection:
         assert connection.software == "Microsoft.Exchange.Imap4.Imap4Server 15.20"
         assert (connection.prefix, connection.separator) == (b"INBOX.", ".")
-        own, foreign, inbox = connection.folders()
+        own, foreign, inbox = list_folders(connection)
         assert own.path == ("a",)
         assert foreign.attributes == {NOT_PERSONAL}
         assert foreign.path == ("user", "bob")
@@ -72,7 +74,7 @@ def test_without_a_namespace_the_listing_shows_prefix_and_separator(answer: byte
         rb'LIST "" "\*"': b'* LIST () "." INBOX\r\n* LIST () "." "INBOX.Sent"\r\n' + OK,
     }
     with ScriptedServer(script, capabilities=b"IMAP4rev1 NAMESPACE") as scripted, open_to(scripted) as connection:
-        assert [folder.path for folder in connection.folders()] == [("INBOX",), ("Sent",)]
+        assert [folder.path for folder in list_folders(connection)] == [("INBOX",), ("Sent",)]
         assert (connection.prefix, connection.separator) == (b"INBOX.", ".")
 
 
@@ -89,7 +91,7 @@ def test_one_odd_line_in_a_listing_costs_one_folder(caplog: pytest.LogCaptureFix
     inbox = b'* LIST () "/" INBOX\r\n'
     listing = inbox + b'* LIST what\r\n* LIST () "/" 007\r\n* LIST () "/" {3}\r\na"b\r\n' + inbox
     with ScriptedServer({rb'LIST "" "\*"': listing + OK}) as scripted, open_to(scripted) as connection:
-        assert [folder.name for folder in connection.folders()] == [b"INBOX", b"007", b'a"b']
+        assert [folder.name for folder in list_folders(connection)] == [b"INBOX", b"007", b'a"b']
     assert "can't be read" in caplog.text
 
 
@@ -97,7 +99,7 @@ def test_special_use_is_asked_for_only_where_both_extensions_are_and_bad_is_born
     script = {rb'LIST "" "\*" RETURN': b"<tag> BAD unknown\r\n"}
     capabilities = b"IMAP4rev1 LIST-EXTENDED SPECIAL-USE"
     with ScriptedServer(script, capabilities=capabilities) as scripted, open_to(scripted) as connection:
-        assert [folder.name for folder in connection.folders()] == [b"INBOX"]
+        assert [folder.name for folder in list_folders(connection)] == [b"INBOX"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_logins_that_fail_say_why_and_never_show_the_password(answer: bytes, kin
 def test_nothing_logged_holds_the_password(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with ScriptedServer(capabilities=b"IMAP4rev1 ID NAMESPACE") as scripted, open_to(scripted) as connection:
-        connection.folders()
+        list_folders(connection)
     assert "s3cret" not in caplog.text
 
 
@@ -292,7 +294,7 @@ def test_literals_are_sent_at_once_where_the_server_allows_it(capabilities: byte
 
 
 def test_large_literals_wait_for_consent_even_with_literal_plus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "NON_SYNCHRONISING_MOST", 10)
+    monkeypatch.setattr(session_module, "NON_SYNCHRONISING_MOST", 10)
     with ScriptedServer(capabilities=b"IMAP4rev1 LITERAL+") as scripted, open_to(scripted) as connection:
         connection.run(b"X", Literal(b"y" * 11))
     assert b"X {11}\r\n" + b"y" * 11 in scripted.commands
@@ -328,7 +330,7 @@ def test_commands_sent_ahead_find_their_own_completions() -> None:
 
 
 def test_a_flood_of_responses_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "RESPONSES_MOST", 10)
+    monkeypatch.setattr(session_module, "RESPONSES_MOST", 10)
     with ScriptedServer({rb"X": b"* 1 EXISTS\r\n" * 100 + OK}) as scripted, open_to(scripted) as connection:
         with pytest.raises(ProtocolError, match="without end"):
             connection.run(b"X")
@@ -342,17 +344,17 @@ def test_a_flood_before_the_login_ends_as_well() -> None:
 
 
 def test_an_answer_that_would_fill_the_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "ANSWER_LIMIT", 10_000)
+    monkeypatch.setattr(session_module, "ANSWER_LIMIT", 10_000)
     listing = b'* LIST () "/" {1000}\r\n' + b"x" * 1000 + b"\r\n"
     with ScriptedServer({rb"LIST": listing * 20 + OK}) as scripted, open_to(scripted) as connection:
         with pytest.raises(ProtocolError, match="without end"):
-            connection.folders()
+            list_folders(connection)
         assert connection.wire.closed
 
 
 @pytest.mark.parametrize("logout", [b"<cut>", b"* BYE\r\n<cut>", b"junk\r\n", b"<tag> NO\r\n", HANG])
 def test_closing_never_raises(logout: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "LOGOUT_SECONDS", 0.2)
+    monkeypatch.setattr(session_module, "LOGOUT_SECONDS", 0.2)
     with ScriptedServer({rb"LOGOUT": logout}) as scripted:
         connection = open_to(scripted)
         connection.close()
@@ -370,12 +372,18 @@ def test_status_takes_what_the_server_gives() -> None:
         rb"STATUS": b"<tag> NO Server Unavailable. 15\r\n",
     }
     with ScriptedServer(script) as scripted, open_to(scripted) as connection:
-        assert connection.status(b"a") == FolderStatus(7, 0, 3)
+        assert folder_status(connection, b"a") == FolderStatus(7, 0, 3)
         with pytest.raises(FolderGone, match="'gone'"):
-            connection.status(b"gone")
+            folder_status(connection, b"gone")
         with pytest.raises(FolderGone, match="'vanished'"):
-            connection.status(b"vanished")
+            folder_status(connection, b"vanished")
         with pytest.raises(Permanent, match=r"open the folder 'locked': \[NOPERM\]"):
-            connection.status(b"locked")
+            folder_status(connection, b"locked")
         with pytest.raises(Busy):
-            connection.status(b"other")
+            folder_status(connection, b"other")
+
+
+@pytest.mark.parametrize("capabilities", [b"IMAP4rev1 \xff", b"IMAP2", b""])
+def test_a_server_that_speaks_no_imap4_is_a_protocol_error(capabilities: bytes) -> None:
+    with ScriptedServer(capabilities=capabilities) as scripted, pytest.raises(ProtocolError, match="no IMAP4rev1"):
+        open_to(scripted)
