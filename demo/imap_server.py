@@ -10,8 +10,9 @@ import asyncio
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from proxyprotocol.reader import ProxyProtocolReader
 from pymap.backend.dict import Config, Identity, Login
@@ -87,11 +88,26 @@ async def serve(password: str) -> None:
     )
     config.apply_context()
     connection = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(_AnybodyLogin(config), config))
+    _keep_tasks(asyncio.get_running_loop())
     server = await asyncio.start_server(connection, HOST, 0)
     async with server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
         server.close_clients()
+
+
+def _keep_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Hold on to every task until it is done: the loop only knows them weakly, and pymap's connections, which nobody
+    else holds, would be collected as garbage in mid-session."""
+    tasks: set[asyncio.Future[Any]] = set()
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any) -> asyncio.Future[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **more)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    loop.set_task_factory(make)
 
 
 if __name__ == "__main__":

@@ -141,8 +141,8 @@ class Azurite:
             self._process = process = subprocess.Popen(
                 self._command(script),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._said,
+                stdout=subprocess.DEVNULL if self._data is None else (self._data / 'azurite.log').open('ab'),
+                stderr=self._said if self._data is None else (self._data / 'azurite.log').open('ab'),
                 pass_fds=claim,
                 # Ctrl-C in the terminal is for devhost, which still needs storage to end in order.
                 start_new_session=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from mailferry.errors import MailferryError
 from mailferry.imap import failures, names
@@ -94,7 +94,7 @@ def no_folder(connection: Connection, name: bytes, text: bytes) -> MailferryErro
     return failures.of_command(connection.server, f"open the folder {shown!r}", text)
 
 
-def _listed(connection: Connection) -> Iterator[ListEntry]:
+def _listed(connection: Connection) -> list[ListEntry]:
     arguments = (b"LIST", b'""', b'"*"')
     # Both capabilities, because some servers know the syntax of RFC 5258 but not this option of RFC 6154.
     if connection.has("LIST-EXTENDED") and connection.has("SPECIAL-USE"):
@@ -105,12 +105,10 @@ def _listed(connection: Connection) -> Iterator[ListEntry]:
         result = connection.run(*arguments)
     if not result.ok:
         raise failures.of_command(connection.server, "list the folders", result.text)
-    for response in result.of(b"LIST"):
-        entry = list_entry(response)
-        if entry is None:
-            log.warning("%s: a LIST response that can't be read was left out", connection.server.host)
-        else:
-            yield entry
+    entries = [list_entry(response) for response in result.of(b"LIST")]
+    if unreadable := entries.count(None):
+        log.warning("%s: %d LIST responses that can't be read were left out", connection.server.host, unreadable)
+    return [entry for entry in entries if entry is not None]
 
 
 def _guess_namespace(connection: Connection, entries: Collection[ListEntry]) -> None:

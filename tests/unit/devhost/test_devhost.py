@@ -151,7 +151,7 @@ def test_work_of_a_killed_devhost_is_done_by_the_next_one(toy: Toy, tmp_path: Pa
     again = toy.run("--until-idle", "--visibility", "2")
     assert again.returncode == 0, again.stderr
     assert "Azure always hides them 600 s" in again.stderr
-    assert toy.diary("work-slept")
+    assert toy.diary("work-slept"), again.stderr
 
 
 def test_a_second_instance_shares_the_storage_and_the_work(toy: Toy, tmp_path: Path) -> None:
