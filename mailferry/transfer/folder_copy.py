@@ -190,7 +190,10 @@ class FolderCopy:
             folder = replace(folder, adopt_below=0, counts=replace(counts, messages=folder.settled))
         if gone:
             folder = replace(folder, gone=True, why=gone)
-        self._claim.write(folder, entry)
+        if todo:
+            self._claim.write(folder, entry)
+        else:
+            self._claim.finish(folder, entry)
         self._on_checkpoint(len(entry.uids()))
         # What storage took is not time spent on mail.
         self._since = time.perf_counter()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from azure.storage.blob import BlobServiceClient
 
 from devhost.azurite import CHECKOUT, Azurite, installed, is_alive
@@ -28,7 +27,6 @@ def test_it_is_gone_when_the_block_ends() -> None:
     assert not is_alive(pid)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="uses prctl(2)")
 def test_it_does_not_outlive_an_owner_that_was_killed() -> None:
     script = (
         "import time; from devhost.azurite import Azurite; "
