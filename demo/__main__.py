@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azure.storage.blob import BlobServiceClient
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -126,7 +127,8 @@ class Demo:
             f"{skipped} skipped: too large."
         )
         for report in _download_reports():
-            self._say(f"Report: {_shown(report)}")
+            if report.suffix == ".html":
+                self._say(f"The report is {_shown(report)}; the lists are beside it.")
         if not all(result.exact for result in results) or skipped != sum(account.oversize for account in ACCOUNTS):
             return self._failed("Source and target differ in more than the message that is too large.")
         return True
@@ -231,9 +233,9 @@ def _compared(account: Account, source: Contents, target: Contents) -> Result:
 
 
 def _table(results: list[Result], first: dict[Account, int]) -> Table:
-    table = Table(title="Source against target, message by message")
-    table.add_column("mailbox")
-    for heading in ("folders", "at the source", "initial pass", "incremental", "too large", "lost", "too many"):
+    table = Table(title="Source against target, message by message", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("mailbox", no_wrap=True)
+    for heading in ("folders", "source", "initial", "then", "too large", "lost", "twice"):
         table.add_column(heading, justify="right")
     for result in results:
         before = first[result.account]

@@ -137,7 +137,7 @@ class Azurite:
             self._ports = _free_ports(self._wanted)
             self._process = process = subprocess.Popen(
                 self._command(script),
-                # Azurite ends when this pipe does: when it is closed, and when this process is gone (end-with-stdin.cjs).
+                # Azurite ends when this pipe does (end-with-stdin.cjs): when it is closed, or this process is gone.
                 # prctl(PR_SET_PDEATHSIG) will not do: it signals once for each thread that dies, and Azurite takes the
                 # second SIGTERM for an order to drop everything.
                 stdin=subprocess.PIPE,

@@ -40,7 +40,7 @@ def batch(request: func.HttpRequest) -> func.HttpResponse:
     if not most.isdecimal() or not 1 <= int(most) <= PAGE:
         return _answer({"error": f"most is {most!r}; it must be a number from 1 to {PAGE}."}, 400)
     name = request.route_params["batch"]
-    found = services().status.one(name, request.params.get("after", ""), int(most))
+    found = services().status.one(name, request.params.get("next", ""), int(most))
     if found is None:
         return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
     return _answer(found)

@@ -131,7 +131,7 @@ def test_the_api_answers_with_a_key_and_health_without(
 ) -> None:
     fill_user(source_server, user, messages(40, 5, median_bytes=500))
     with deployment(tmp_path / "data", settings(source_server, target_server)) as mailferry:
-        mailferry.drop("pilot", csv_of(user))
+        mailferry.drop("pilot", csv_of(user, f"b-{user}"))
         assert mailferry.run_until_idle().returncode == 0
         with mailferry.worker("--http-port", "0") as process:
             base, key = _address_of(mailferry, process)
@@ -143,15 +143,22 @@ def test_the_api_answers_with_a_key_and_health_without(
             status, body = _get(f"{base}/api/batches/pilot", key)
             assert status == 200
             assert body["status"] == "Synced"
-            assert body["mailboxes"][0]["copied"] == 5
+            (line,) = [line for line in body["mailboxes"] if line["address"] == user]
+            assert line["copied"] == 5
             assert "pw" not in json.dumps(body).replace(user, "")
-            status, box = _get(f"{base}/api/batches/pilot/mailboxes/{body['mailboxes'][0]['id']}", key)
+            status, box = _get(f"{base}/api/batches/pilot/mailboxes/{line['id']}", key)
             assert status == 200
             assert sum(folder["copied"] for folder in box["folders"]) == 5
             assert all(folder["why"] and folder["done"] for folder in box["folders"])
             assert _get(f"{base}/api/batches/pilot/mailboxes/none", key)[0] == 404
             assert _get(f"{base}/api/batches/none", key)[0] == 404
             assert _get(f"{base}/api/batches/pilot?most=x", key)[0] == 400
+            seen, following = [], "/api/batches/pilot?most=1"
+            while following:
+                page = _get(base + following, key)[1]
+                seen += [line["address"] for line in page["mailboxes"]]
+                following = page["next"] and f"/api/batches/pilot?most=1&next={page['next']}"
+            assert sorted(seen) == sorted([user, f"b-{user}"])
 
 
 def test_an_app_without_its_settings_says_which_one_is_missing(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 HOST = "127.0.0.1"
 PROGRAM = "/usr/sbin/dovecot"
 START_SECONDS = 20.0
+STOP_SECONDS = 30.0
 
 #: The guard owns the server. It ends it when its standard input closes: on purpose, or because pytest was killed.
 GUARD = """
@@ -179,7 +182,12 @@ class Dovecot:
         """End the server and remove everything it wrote."""
         if self._guard is None:
             return
-        self._guard.communicate()
+        try:
+            self._guard.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._guard.pid, signal.SIGKILL)  # the guard leads a session of its own
+            self._guard.communicate()
+            shutil.rmtree(self.base, ignore_errors=True)
         self._guard = None
 
     def log(self) -> str:

@@ -52,7 +52,7 @@ def test_a_second_one_waits_until_the_first_has_written_its_folder(tmp_path: Pat
     first.start()
     with BlobServiceClient.from_connection_string(first.connection_string) as service:
         service.create_container("kept").upload_blob("b", b"kept")
-    # As the kernel does it when devhost is killed: told to end, and waited for by nobody.
+    # Told to end, and waited for by nobody: so it is when devhost was killed.
     os.kill(first.pid, signal.SIGTERM)
     with Azurite(tmp_path) as second, BlobServiceClient.from_connection_string(second.connection_string) as service:
         assert service.get_blob_client("kept", "b").download_blob().readall() == b"kept"
