@@ -15,7 +15,7 @@ from devhost.azurite import Azurite
 from devhost.drop import drop
 from devhost.errors import HostError
 from devhost.hostjson import HostConfig, read_host_json
-from devhost.keys import kept_keys
+from devhost.keys import kept_keys, kept_sealing_key
 from devhost.options import HOST_VISIBILITY, STAND_IN, Options, drop_parser, read_options
 
 
@@ -56,6 +56,10 @@ def _configure(options: Options) -> HostConfig:
         settings.apply(settings.read_settings_file(file))
     for name in settings.apply(settings.DEV_DEFAULTS):
         say(f"{name} is {settings.DEV_DEFAULTS[name]} here, set it to have it otherwise")
+    if settings.needs_sealing_key():
+        path = kept_sealing_key(options.data / "sealing-key")
+        os.environ[settings.SEALING_KEY_FILE] = str(path)
+        say(f"passwords are sealed with a key of this folder, {path}")
     if options.visibility != HOST_VISIBILITY:
         say(f"messages are hidden {options.visibility:g} s at a time; Azure always hides them {HOST_VISIBILITY:g} s")
     return read_host_json(options.app / "host.json")

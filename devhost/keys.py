@@ -1,7 +1,8 @@
-"""Knows the HTTP keys of a data folder: made once, readable by their owner only."""
+"""Knows the keys of a data folder, for HTTP and for sealing: made once, readable by their owner only."""
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import os
@@ -39,6 +40,13 @@ def kept_keys(path: Path) -> Keys:
         return keys
     except (ValueError, TypeError) as error:
         raise HostError(f"{path} does not hold HTTP keys; delete it and new ones are made") from error
+
+
+def kept_sealing_key(path: Path) -> Path:
+    """The file with this folder's sealing key (32 bytes in Base64), which is made when it is not there."""
+    if not path.exists():
+        write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
+    return path
 
 
 def write_private(path: Path, text: str) -> None:

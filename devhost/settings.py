@@ -14,7 +14,12 @@ from devhost.errors import HostError
 DEV_DEFAULTS: Mapping[str, str] = {
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.250",
     "PYTHON_THREADPOOL_THREAD_COUNT": "16",
+    "SYNC_SCHEDULE": "0 0 2 * * *",
+    "WATCH_SCHEDULE": "0 * * * * *",
 }
+
+#: Where the app finds the key it seals passwords with: in the setting itself, or in a file.
+SEALING_KEY, SEALING_KEY_FILE = "SEALING_KEY", "SEALING_KEY_FILE"
 
 #: Connections that mean Azurite when nothing else is said.
 AZURITE_CONNECTIONS = ("MigrationStorage", "AzureWebJobsStorage")
@@ -58,6 +63,11 @@ def apply(values: Mapping[str, str], environment: MutableMapping[str, str] = os.
     for name in fresh:
         environment[name] = values[name]
     return fresh
+
+
+def needs_sealing_key(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether nobody has given the app a key to seal passwords with."""
+    return not environment.get(SEALING_KEY) and not environment.get(SEALING_KEY_FILE)
 
 
 def needs_azurite(environment: Mapping[str, str] = os.environ) -> bool:

@@ -196,3 +196,20 @@ def _get(url: str, key: str = "") -> tuple[int, dict]:  # type: ignore[type-arg]
     except urllib.error.HTTPError as error:
         body = error.read()
         return error.code, json.loads(body) if body.startswith(b"{") else {}
+
+
+def test_without_a_sealing_key_devhost_makes_one_and_keeps_it(
+    source_server: Dovecot, target_server: Dovecot, user: str, tmp_path: Path
+) -> None:
+    fill_user(source_server, user, messages(50, 3, median_bytes=300))
+    keyless = {**settings(source_server, target_server), "SEALING_KEY": ""}
+    with deployment(tmp_path / "data", keyless) as mailferry:
+        mailferry.drop("pilot", csv_of(user))
+        assert mailferry.run_until_idle().returncode == 0
+        key = tmp_path / "data" / "sealing-key"
+        assert key.stat().st_mode & 0o077 == 0
+        before = key.read_text()
+        # A second start opens what the first has sealed.
+        assert mailferry.run_until_idle("--fire", "sync").returncode == 0
+        assert key.read_text() == before
+        assert mailferry.lines("pilot")[user].passes == 2
