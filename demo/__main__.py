@@ -235,12 +235,12 @@ def _compared(account: Account, source: Contents, target: Contents) -> Result:
 def _table(results: list[Result], first: dict[Account, int]) -> Table:
     table = Table(title="Source against target, message by message", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("mailbox", no_wrap=True)
-    for heading in ("folders", "source", "initial", "then", "too large", "lost", "twice"):
+    for heading in ("folders", "source", "first pass", "second", "too large", "lost", "twice"):
         table.add_column(heading, justify="right")
     for result in results:
         before = first[result.account]
         table.add_row(
-            result.account.target,
+            result.account.source,
             *map(str, (result.folders, result.at_source, before, result.arrived - before)),
             *map(str, (result.too_large, result.lost, result.too_many)),
         )

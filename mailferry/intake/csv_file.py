@@ -1,7 +1,7 @@
-"""A batch's CSV as administrators really save it: which bytes are text, which lines are rows, which rows can run.
+"""A batch's CSV as administrators really save it: which rows can run, and what is wrong with others.
 
-The columns are those of Microsoft's IMAP migration (`EmailAddress,UserName,Password[,UserRoot]`). What makes the file
-as a whole unusable is raised as `StructureRefused`; what makes one row unusable refuses that row only.
+What makes the file as a whole unusable is raised as `StructureRefused`; what makes one row unusable refuses that row
+only.
 
 A password is taken exactly as it stands in its cell. Python's csv can't tell a quoted cell from a bare one, so spaces
 around a password are part of it; a note names the lines, since most such spaces are slips.
@@ -9,52 +9,24 @@ around a password are part of it; a note names the lines, since most such spaces
 
 from __future__ import annotations
 
-import codecs
 import csv
-import difflib
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
-from mailferry.errors import BatchRefused
+from mailferry.intake.csv_header import COLUMNS, REQUIRED, Header, empty_file, is_known, read_header, separator_of
+from mailferry.intake.csv_records import Record, declared_separator, open_quote, records_from
+from mailferry.intake.csv_text import decoded
+# test_report.py still imports Problem from here.
+from mailferry.intake.problems import Problem as Problem
+from mailferry.intake.problems import StructureRefused
 
-#: Largest file that is read, in bytes, and the most rows one batch may have.
-MAX_BYTES = 10 * 1024 * 1024
+#: The most rows one batch may have.
 MAX_ROWS = 50_000
 
-REQUIRED = ("EmailAddress", "UserName", "Password")
-COLUMNS = (*REQUIRED, "UserRoot")
-
-_SAVE_AS = 'Open it in Excel and save it as "CSV UTF-8 (Comma delimited)", then drop it again.'
 _QUOTING = 'Put a value that holds a separator or a quote in double quotes, and write a quote inside it twice ("").'
-
-_MAGIC = (
-    (b"PK\x03\x04", "an Excel workbook (.xlsx) or another zip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
-    (b"%PDF", "a PDF"),
-    (b"{\\rtf", "a rich-text document (RTF)"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89PNG", "a picture (PNG)"),
-    (b"\xff\xd8\xff", "a picture (JPEG)"),
-    (b"<!doctype", "a web page"),
-    (b"<html", "a web page"),
-    (b"<?xml", "an XML document"),
-)
-
-# What people call the columns when they don't use Microsoft's names; only ever used to suggest.
-_NICKNAMES = {
-    "email": "EmailAddress",
-    "mail": "EmailAddress",
-    "address": "EmailAddress",
-    "user": "UserName",
-    "login": "UserName",
-    "pass": "Password",
-    "pwd": "Password",
-    "root": "UserRoot",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +42,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong on a line, and what to do. `line` 0 is the file as a whole. Never holds a password."""
-
-    line: int
-    column: str
-    cause: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
 class CsvFile:
     """What a CSV says: the rows that can run, the rows that can't, and what was noticed while reading it."""
 
     rows: tuple[Row, ...]
     refused: tuple[Problem, ...]
     notes: tuple[str, ...]
-
-
-class StructureRefused(BatchRefused):
-    """The file as a whole can't be used. `problems` lists all that was found, those of the structure first."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        first, others = problems[0], len(problems) - 1
-        where = f"Line {first.line}: " if first.line else ""
-        more = f" ({others} more problem{'s' if others > 1 else ''})" if others else ""
-        super().__init__(f"{where}{first.cause}{more}", first.remedy)
-        self.problems = tuple(problems)
 
 
 def address_key(address: str) -> str:
@@ -110,14 +61,16 @@ def read_csv(data: bytes) -> CsvFile:
 
     Raises `StructureRefused` when the file as a whole can't be used.
     """
-    text, notes = _decoded(data)
+    text, notes = decoded(data)
+    if not text.strip(' \t\r\n,;"'):
+        raise empty_file()
     lines = list(io.StringIO(text, newline=""))
-    first, declared = _declared_separator(lines)
-    separator = declared or _separator(lines, first)
+    first, declared = declared_separator(lines)
+    separator = declared or separator_of(lines, first)
     if separator != ",":
         notes.append(f"separator {'tab' if separator == chr(9) else separator}")
-    records = _records(lines, first, separator)
-    header = _header(records, separator)
+    records = records_from(lines, first, separator)
+    header = read_header(records, separator)
     body = _Body(header, separator)
     for record in records:
         if record.cells is not None:
@@ -130,245 +83,10 @@ def read_csv(data: bytes) -> CsvFile:
     return CsvFile(tuple(body.rows), tuple(body.refused), (*notes, *header.notes, *body.notes()))
 
 
-# --- from bytes to text -------------------------------------------------------------------------------------------
-
-
-def _refused(cause: str, remedy: str, line: int = 0) -> StructureRefused:
-    return StructureRefused([Problem(line, "", cause, remedy)])
-
-
-def _empty() -> StructureRefused:
-    return _refused("The file is empty.", f"Its first line must be {','.join(REQUIRED)}, then one line a mailbox.")
-
-
-def _decoded(data: bytes) -> tuple[str, list[str]]:
-    """The file as text, without byte-order mark and padding, and what to note about its encoding."""
-    if len(data) > MAX_BYTES:
-        raise _refused(
-            f"The file has {len(data):,} bytes; at most {MAX_BYTES:,} (10 MB) are read.",
-            "Split it into several files; each becomes a batch of its own.",
-        )
-    start = data[:16].lstrip().lower()
-    for magic, looks_like in _MAGIC:
-        if start.startswith(magic.lower()):
-            raise _refused(f"This is no CSV: it looks like {looks_like}.", _SAVE_AS)
-    encoding, name = _encoding(data)
-    if name == "UTF-16" and len(data) % 2 and data[-1:] in b"\x00\x1a":
-        data = data[:-1]  # one byte of padding, added by a tool that doesn't know UTF-16
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise _undecodable(data, encoding, name, error) from None
-    text = text.removeprefix("\ufeff").rstrip("\x00\x1a")
-    if "\x00" in text:
-        raise _refused("This is no text: there are NUL bytes in it.", _SAVE_AS)
-    if not text.strip(' \t\r\n,;"'):
-        raise _empty()
-    return text, [] if name == "UTF-8" else [f"decoded as {name}"]
-
-
-def _encoding(data: bytes) -> tuple[str, str]:
-    """Codec and everyday name of the encoding, by byte-order mark, by the pattern of NULs, by trial."""
-    if data.startswith(codecs.BOM_UTF8):
-        return "utf-8", "UTF-8"
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32", "UTF-32"
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16", "UTF-16"
-    # Without a mark the header gives it away: in UTF-16 every other byte of an ASCII word is NUL.
-    head = data[:16]
-    if len(head) >= 2:
-        if not any(head[1::2]) and all(head[0::2]):
-            return "utf-16-le", "UTF-16"
-        if not any(head[0::2]) and all(head[1::2]):
-            return "utf-16-be", "UTF-16"
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252", "Windows-1252"
-    return "utf-8", "UTF-8"
-
-
-def _undecodable(data: bytes, encoding: str, name: str, error: UnicodeDecodeError) -> StructureRefused:
-    if encoding == "cp1252":
-        cause = "This is neither UTF-8 nor Windows-1252 text."
-    else:
-        cause = f"The file says that it is {name}, but what follows is not."
-    line = len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1 if encoding in ("utf-8", "cp1252") else 0
-    return _refused(cause, _SAVE_AS, line)
-
-
-# --- from text to cells -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A row of the file: its first and last physical line, its cells, or None when the quotes in it don't fit."""
-
-    line: int
-    end: int
-    cells: list[str] | None
-
-    @property
-    def blank(self) -> bool:
-        return self.cells is not None and not any(cell.strip() for cell in self.cells)
-
-
-def _declared_separator(lines: Sequence[str]) -> tuple[int, str]:
-    """How many lines to skip and the separator, when the first line is Excel's `sep=;`."""
-    if found := re.fullmatch(r'"?sep=([^\w"\r\n])"?', lines[0].strip("\r\n"), re.IGNORECASE):
-        return 1, found[1]
-    return 0, ""
-
-
-def _separator(lines: Sequence[str], first: int) -> str:
-    """The separator under which the header has the most columns that we know, then the most columns."""
-
-    def columns(separator: str) -> tuple[int, int]:
-        for record in _records(lines, first, separator):
-            if not record.blank:
-                cells = record.cells or []
-                return sum(_plain(cell) in _KNOWN for cell in cells), len(cells)
-        return 0, 0
-
-    return max((",", ";", "\t"), key=columns)
-
-
-def _records(lines: Sequence[str], first: int, separator: str) -> Iterator[_Record]:
-    """The rows from the line with index `first` on. The caller stops when quotes no longer fit over several lines."""
-    reader = csv.reader(islice(lines, first, None), delimiter=separator, strict=True)
-    while True:
-        line = first + reader.line_num + 1
-        cells: list[str] | None
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:  # also a cell over csv.field_size_limit(), which a forgotten quote soon makes
-            cells = None
-        yield _Record(line, first + reader.line_num, cells)
-
-
-def _open_quote(lines: Sequence[str], record: _Record, separator: str) -> int:
-    """The physical line on which a quote opens that the record doesn't close, or 0."""
-    inside = closed = False
-    fresh, opened = True, 0
-    for number in range(record.line, record.end + 1):
-        for char in lines[number - 1]:
-            if inside:
-                inside = char != '"'
-                closed = not inside
-                continue
-            if char == '"' and (fresh or closed):
-                inside, opened = True, number if fresh else opened
-            closed, fresh = False, char in (separator, "\r", "\n")
-    return opened if inside else 0
-
-
-# --- the header ---------------------------------------------------------------------------------------------------
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
-
-
-_KNOWN = {_plain(name): name for name in COLUMNS}
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """Where each column is. `names` are the cells as written; `at` gives the known columns' places."""
-
-    names: tuple[str, ...]
-    at: dict[str, int]
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
-
-    def cell(self, cells: Sequence[str], column: str) -> str:
-        place = self.at.get(column)
-        return "" if place is None else cells[place]
-
-
-def _header(records: Iterator[_Record], separator: str) -> _Header:
-    """Read the first line that isn't blank. Its problems are kept, so that the rows are still looked at."""
-    record = next((record for record in records if not record.blank), None)
-    if record is None:
-        raise _empty()
-    if record.cells is None:
-        raise _refused("The quotes in the header don't fit.", _header_remedy(separator), record.line)
-    names = tuple(cell.strip() for cell in record.cells)
-    at: dict[str, int] = {}
-    for place, name in enumerate(names):
-        if known := _KNOWN.get(_plain(name)):
-            at.setdefault(known, place)
-    if _looks_like_data(names, at):
-        cause = "The header is missing: the first line looks like data."
-        raise _refused(cause, f"Put this line first: {separator.join(REQUIRED)}", record.line)
-    missing, meant = _missing(names, at, record.line, separator)
-    notes = [
-        f"column {name} is not one of ours and was kept; did you mean UserRoot?"
-        for name in names
-        if "UserRoot" not in at and name not in meant and _nearest(name) == "UserRoot"
-    ]
-    return _Header(names, at, (*missing, *_twice(names, record.line)), tuple(notes))
-
-
-def _header_remedy(separator: str) -> str:
-    return (
-        f"The header must have the columns {separator.join(REQUIRED)}, and may have {COLUMNS[-1]} and others; "
-        "they are separated by comma, semicolon or tab."
-    )
-
-
-def _looks_like_data(names: Sequence[str], at: dict[str, int]) -> bool:
-    """Whether the line can't be a header. Then no cell of it is ever quoted back: one may be a password."""
-    if any("@" in name for name in names) or not any(names):
-        return True
-    if len(names) == 1 or "EmailAddress" in at or "UserName" in at:
-        return False
-    return len(at) + sum(bool(_nearest(name)) for name in names if _plain(name) not in _KNOWN) < 2
-
-
-def _missing(
-    names: Sequence[str], at: dict[str, int], line: int, separator: str
-) -> tuple[tuple[Problem, ...], set[str]]:
-    """A problem for each required column that isn't there, with the cell that was probably meant."""
-    strangers = [name for name in names if name and _plain(name) not in _KNOWN]
-    problems, meant = [], set()
-    for column in REQUIRED:
-        if column in at:
-            continue
-        slip = next((name for name in strangers if _nearest(name) == column), "") if len(names) > 1 else ""
-        hint = f" {slip}: did you mean {column}?" if slip else ""
-        meant.add(slip)
-        problems.append(Problem(line, column, f"The column {column} is missing.{hint}", _header_remedy(separator)))
-    return tuple(problems), meant
-
-
-def _nearest(name: str) -> str:
-    """The column of ours that a stranger is probably meant to be, or an empty string."""
-    word = re.sub(r"[\s_.-]", "", name).casefold()
-    if word in _NICKNAMES:
-        return _NICKNAMES[word]
-    close = difflib.get_close_matches(word, _KNOWN, 1, 0.7)
-    return _KNOWN[close[0]] if close else ""
-
-
-def _twice(names: Sequence[str], line: int) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for name in names:
-        if name and _plain(name) in seen:
-            yield Problem(line, name, f"The column {name} is there twice.", "Keep one of them and delete the other.")
-        seen.add(_plain(name))
-
-
-# --- the rows -----------------------------------------------------------------------------------------------------
-
-
 class _Body:
     """Collects the rows below the header: those that can run, those that can't, and what to note."""
 
-    def __init__(self, header: _Header, separator: str) -> None:
+    def __init__(self, header: Header, separator: str) -> None:
         self.header = header
         self.separator = separator
         self.rows: list[Row] = []
@@ -381,7 +99,7 @@ class _Body:
         self._spaced: list[int] = []
         self._broken_over: list[int] = []
 
-    def take(self, record: _Record) -> None:
+    def take(self, record: Record) -> None:
         """Add a row or refuse it. After the row that is one too many, rows are only counted."""
         if record.blank or record.cells is None:
             return
@@ -395,9 +113,9 @@ class _Body:
             else:
                 self.refused.extend(found)
 
-    def broken(self, record: _Record, lines: Sequence[str]) -> bool:
+    def broken(self, record: Record, lines: Sequence[str]) -> bool:
         """Take note of a row whose quotes don't fit; False when the rows below can't be told apart any more."""
-        if line := _open_quote(lines, record, self.separator):
+        if line := open_quote(lines, record, self.separator):
             cause = "The quote that opens on this line never closes."
             self._quotes.append(Problem(line, "", cause, _QUOTING))
             return False
@@ -443,7 +161,7 @@ class _Body:
             count = "one cell" if len(cells) == 1 else f"{len(cells)} cells"
             cause = f"The row has {count}, the header has {len(names)}."
             return [Problem(line, "", cause, f"{_QUOTING} An empty cell needs its separator too.")]
-        extra = [(name, cell) for name, cell in zip(names, cells, strict=True) if _plain(name) not in _KNOWN]
+        extra = [(name, cell) for name, cell in zip(names, cells, strict=True) if not is_known(name)]
         if any(not name and cell.strip() for name, cell in extra):
             cause = "A cell is filled in a column that has no name."
             return [Problem(line, "", cause, f"Name the column in the header. {_QUOTING}")]

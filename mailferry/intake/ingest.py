@@ -9,16 +9,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from mailferry.errors import BatchRefused
-from mailferry.intake.csv_file import (
-    MAX_BYTES,
-    CsvFile,
-    Problem,
-    Row,
-    StructureRefused,
-    address_key,
-    read_csv,
-)
+from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
+from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
+from mailferry.intake.problems import Problem, StructureRefused
 from mailferry.lifecycle.passes import line_of
 from mailferry.model import MailboxLine, Status
 from mailferry.report.publish import Reports

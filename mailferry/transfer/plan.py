@@ -17,7 +17,8 @@ from mailferry.state.storage import Queues
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.transfer.epoch import new_epoch, with_new_messages
 from mailferry.transfer.folder_copy import Ends
-from mailferry.transfer.folder_map import EXCHANGE, PLAIN, Mapping, map_folders
+from mailferry.transfer.folder_map import Mapping, map_folders
+from mailferry.transfer.name_rules import EXCHANGE, PLAIN
 from mailferry.transfer.sessions import Sessions
 
 log = logging.getLogger(__name__)

@@ -36,12 +36,14 @@ def test_an_oversize_message_is_at_least_that_large() -> None:
 def test_two_accounts_filled_alike_are_the_same_on_servers_with_different_folder_names(
     source_server: Dovecot, target_server: Dovecot, user: str
 ) -> None:
+    odd = odd_messages()
+    del odd["date after 2038"]  # Dovecot stores the time it came instead
     for server in (source_server, target_server):
         fill_user(server, user, messages(3, 300))
-        fill_user(server, user, odd_messages().values())
+        fill_user(server, user, odd.values())
     source = mail_of(source_server, user)
     assert_same_mail(source, mail_of(target_server, user))
-    assert count_of(source) == 300 + len(odd_messages())
+    assert count_of(source) == 300 + len(odd)
 
 
 def test_a_comparison_finds_one_flag_that_differs(source_server: Dovecot, target_server: Dovecot, user: str) -> None:

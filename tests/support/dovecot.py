@@ -118,7 +118,8 @@ class Dovecot:
     good for `localhost` and 127.0.0.1. `special_use` maps folder names to attributes such as `\\Sent`; these folders
     exist from the first login on. `extra` is appended to the configuration as it is.
 
-    Facts about Dovecot to know in a test: it gives bare LF back as CRLF and NUL as 0x80, whatever was appended.
+    Facts about Dovecot to know in a test: it gives bare LF back as CRLF and NUL as 0x80, whatever was appended, and
+    stores an INTERNALDATE that lies in the future as the present.
     """
 
     host = HOST

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.intake.csv_file import MAX_BYTES, MAX_ROWS, Problem, Row, StructureRefused, address_key, read_csv
+from mailferry.intake.csv_file import MAX_ROWS, Row, address_key, read_csv
+from mailferry.intake.csv_text import MAX_BYTES
+from mailferry.intake.problems import Problem, StructureRefused
 
 HEADER = "EmailAddress,UserName,Password\r\n"
 ANNA = "anna@example.com,anna,secret\r\n"

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailferry.imap.values import ListedFolder
-from mailferry.transfer import folder_map
-from mailferry.transfer.folder_map import EXCHANGE, PLAIN, Mapping, NameRules, map_folders
+from mailferry.transfer import folder_roles
+from mailferry.transfer.folder_map import Mapping, map_folders
+from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 
 SOURCE_SEPARATOR = "\x1f"
 
@@ -118,7 +119,7 @@ def test_well_known_names_find_their_role_at_the_top_and_below_inbox_only(name: 
 
 
 def test_no_name_stands_for_two_roles() -> None:
-    words = [word for table in folder_map._ROLE_NAMES.values() for word in folder_map._words(table)]
+    words = [word for table in folder_roles._ROLE_NAMES.values() for word in folder_roles._words(table)]
     assert len(words) == len(set(words))
 
 
