@@ -12,6 +12,7 @@ import datetime as dt
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,9 @@ class Run:
     messages: int
     bytes: int
     busy_seconds: float
+    chunk_seconds: float
+    plan_seconds: float
+    cpu: dict[str, float]
     peak_kib: int
     operations: Counter[str]
 
@@ -78,14 +82,19 @@ def measured(source: Dovecot, target: Dovecot, name: str, *, metered: bool) -> R
         _wait_for(host, data)
         before = meter.operations.copy() if meter else Counter[str]()
         start = dt.datetime.now(dt.UTC)
+        cpu = _cpu_seconds(host.pid, azurite.pid)
         drop(_csv(data, name), None, data, None, START_SECONDS)
         lines = _until_done(host, Batches(azure_storage({"MigrationStorage": connection})))
         peak = _peak_kib(host.pid)
+        used = _cpu_seconds(host.pid, azurite.pid)
         return Run(
             (max(line.last_synced or start for line in lines) - start).total_seconds(),
             sum(line.counts.copied for line in lines),
             sum(line.counts.bytes for line in lines),
             sum(line.busy_seconds for line in lines),
+            _seconds_in("copy_chunk", data),
+            _seconds_in("plan_mailbox", data),
+            {name: used[name] - cpu[name] for name in used},
             peak,
             meter.operations - before if meter else Counter(),
         )
@@ -115,7 +124,7 @@ def _devhost(data: Path, settings: Path) -> subprocess.Popen[bytes]:
     overruled = json.loads(settings.read_text("utf-8"))["Values"]
     environment = {name: value for name, value in os.environ.items() if name not in overruled}
     command = [sys.executable, "-m", "devhost", "--data", str(data), "--settings", str(settings)]
-    command += ["--in-memory", "--http-port", "0", "--quiet"]
+    command += ["--in-memory", "--http-port", "0", "--quiet", "--verbose"]
     with (data / "devhost.log").open("wb") as log:
         return subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
 
@@ -155,6 +164,24 @@ def _until_done(host: subprocess.Popen[bytes], batches: Batches) -> list[Mailbox
     raise BenchmarkFailed(f"devhost ended, or the mail has not arrived after {MOST_SECONDS:.0f} s")
 
 
+def _seconds_in(function: str, data: Path) -> float:
+    """How long all invocations of a function took, as devhost's log says."""
+    log = (data / "devhost.log").read_text("utf-8", errors="replace")
+    return sum(float(took) for took in re.findall(rf"{function}: done in ([\d.]+) s", log))
+
+
+def _cpu_seconds(app: int, azurite: int) -> dict[str, float]:
+    """CPU seconds so far: of two processes (proc(5), stat: utime and stime), and of the whole machine."""
+    tick = os.sysconf("SC_CLK_TCK")
+
+    def of(pid: int) -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / tick
+
+    user, nice, system, _idle, _wait, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:8])
+    return {"app": of(app), "Azurite": of(azurite), "machine": (user + nice + system + sum(others)) / tick}
+
+
 def _peak_kib(pid: int) -> int:
     """VmHWM: the most memory the process ever held, proc(5)."""
     status = Path(f"/proc/{pid}/status").read_text("ascii")
@@ -177,6 +204,7 @@ def report(plain: Run, counted: Run) -> str:
     polls = max(0, counted.operations["Queue dequeue"] - enqueued) + sum(counted.operations[name] for name in POLLING)
     work = counted.operations.total() - polls
     slots = _slots()
+    rest = plain.cpu["machine"] - plain.cpu["app"] - plain.cpu["Azurite"]
     rows: Sequence[tuple[str, str]] = (
         ("messages", f"{plain.messages:,} in {MAILBOXES} mailboxes, {plain.bytes / 1e6:,.1f} MB"),
         ("time, CSV dropped to last mailbox Synced", f"{plain.seconds:.1f} s"),
@@ -187,11 +215,15 @@ def report(plain: Run, counted: Run) -> str:
         ("polls by the host on top, in that run", f"{polls:,} in {counted.seconds:.1f} s"),
         ("queue messages per mailbox", f"{enqueued / MAILBOXES:.1f}"),
         ("peak memory of the process", f"{plain.peak_kib / 1024:,.0f} MiB"),
-        (
-            "reading and writing mail at a time, on average",
-            f"{plain.busy_seconds / plain.seconds:.2f} of {slots} chunks",
-        ),
-        ("engine busy", f"{plain.busy_seconds / plain.seconds / slots:.0%} of the slots' time"),
+        ("chunks reading or writing mail at a time, on average", f"{plain.busy_seconds / plain.seconds:.2f}"),
+        ("of the time in chunks, reading or writing mail", f"{plain.busy_seconds / plain.chunk_seconds:.0%}"),
+        ("of the time in chunks, logins and storage", f"{1 - plain.busy_seconds / plain.chunk_seconds:.0%}"),
+        ("places for chunks that were taken", f"{plain.chunk_seconds / plain.seconds / slots:.0%} of {slots}"),
+        ("time in plans, beside the chunks", f"{plain.plan_seconds:.1f} s"),
+        ("CPU of the app", f"{plain.cpu['app']:.1f} s"),
+        ("CPU of Azurite", f"{plain.cpu['Azurite']:.1f} s"),
+        ("CPU of all else (two Dovecots, other work)", f"{rest:.1f} s"),
+        ("CPU the machine had", f"{plain.seconds * (os.cpu_count() or 1):.1f} s"),
     )
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return f"| measure | value |\n|---|---|\n{table}\n\n{_machine()}"

@@ -19,9 +19,7 @@ from dataclasses import dataclass, field
 from mailferry.intake.csv_header import COLUMNS, REQUIRED, Header, empty_file, is_known, read_header, separator_of
 from mailferry.intake.csv_records import Record, declared_separator, open_quote, records_from
 from mailferry.intake.csv_text import decoded
-# test_report.py still imports Problem from here.
-from mailferry.intake.problems import Problem as Problem
-from mailferry.intake.problems import StructureRefused
+from mailferry.intake.problems import Problem, StructureRefused
 
 #: The most rows one batch may have.
 MAX_ROWS = 50_000

@@ -188,7 +188,7 @@ class Intake:
 
     def _line(self, taken: _Taken, mailbox: Mailbox) -> MailboxLine:
         folders = self.folders.all(mailbox.id) if taken is _Taken.RESTARTED else ()
-        return line_of(mailbox, (v.folder for v in folders), self.clock())
+        return line_of(mailbox, [v.folder for v in folders], self.clock())
 
 
 def batch_name(file: str) -> str | None:

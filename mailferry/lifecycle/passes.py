@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,11 +41,13 @@ class Passes:
     def begin(self, job: MailboxJob) -> Mailbox | None:
         """Start the pass, or go on with it when the job was delivered before; None when the job is out of date."""
 
+        folders = self._folders(job.mailbox)
+        counts = total_counts(folders)
+
         def start(mailbox: Mailbox) -> Mailbox | None:
             if job.pass_no <= mailbox.pass_no:
                 return None
             first = mailbox.last_synced is None
-            counts = total_counts(v.folder for v in self.folders.all(mailbox.id))
             return replace(
                 self._with_status(
                     mailbox,
@@ -63,14 +65,15 @@ class Passes:
 
         begun = self.mailboxes.change(job.mailbox, start)
         if begun:
-            self.publish(begun)
+            self._write_line(begun, folders)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
 
-    def planned(self, mailbox: Mailbox, work: int) -> Mailbox | None:
-        """Record that the folders of the pass are written down; `work` is how many of them have messages to carry."""
+    def planned(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
+        """Record that the folders of the pass are written down."""
         status = Status.SYNCING if mailbox.last_synced is None else Status.INCREMENTAL_SYNCING
+        work = sum(folder.has_work for folder in folders)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
@@ -79,12 +82,12 @@ class Passes:
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
-            self.publish(changed)
-        return changed
+            self._write_line(changed, folders)
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced. Gives the slot to the next in line."""
-        counts = total_counts(v.folder for v in self.folders.all(mailbox.id))
+        folders = self._folders(mailbox.id)
+        counts = total_counts(folders)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
@@ -92,7 +95,7 @@ class Passes:
             now = self.clock()
             return replace(self._with_status(found, Status.SYNCED, _synced(counts)), last_synced=now, failures=0)
 
-        self._end(mailbox, self.mailboxes.change(mailbox.id, change))
+        self._end(mailbox, self.mailboxes.change(mailbox.id, change), folders)
 
     def fail(self, mailbox_id: str, pass_no: int, cause: str, remedy: str) -> None:
         """The pass can't go on until a person acts. Gives the slot to the next in line."""
@@ -106,7 +109,7 @@ class Passes:
         changed = self.mailboxes.change(mailbox_id, change)
         mailbox = changed or self.mailboxes.get(mailbox_id)
         if mailbox:
-            self._end(mailbox, changed)
+            self._end(mailbox, changed, self._folders(mailbox_id))
 
     def stumble(self, mailbox: Mailbox, error: MailferryError, *, progress: bool) -> float | None:
         """Something went wrong in the pass: seconds to wait before the next try, or None when the pass has failed.
@@ -165,12 +168,17 @@ class Passes:
 
     def publish(self, mailbox: Mailbox) -> None:
         """Write the mailbox's line as it is now."""
-        folders = [v.folder for v in self.folders.all(mailbox.id)]
+        self._write_line(mailbox, self._folders(mailbox.id))
+
+    def _folders(self, mailbox: str) -> list[Folder]:
+        return [versioned.folder for versioned in self.folders.all(mailbox)]
+
+    def _write_line(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
         self.batches.write_lines([line_of(mailbox, folders, self.clock())])
 
-    def _end(self, mailbox: Mailbox, changed: Mailbox | None) -> None:
+    def _end(self, mailbox: Mailbox, changed: Mailbox | None, folders: Sequence[Folder]) -> None:
         if changed:
-            self.publish(changed)
+            self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
         self.admission.release(mailbox.endpoint, mailbox.id)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
@@ -181,9 +189,8 @@ class Passes:
         return replace(mailbox, status=status, why=why, remedy=remedy, since=now, updated=now)
 
 
-def line_of(mailbox: Mailbox, folders: Iterable[Folder], now: datetime) -> MailboxLine:
+def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> MailboxLine:
     """The mailbox as screens list it; its rates are those of the present (or last) pass."""
-    folders = list(folders)
     counts = total_counts(folders)
     seconds = max(0.001, (now - mailbox.pass_began).total_seconds()) if mailbox.pass_began else 0.0
     return MailboxLine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -90,9 +91,16 @@ class Chunks:
     def _copy(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         ends: Ends | None = None
+        work: Iterator[Versioned] = iter(())
         with ExitStack() as open_sessions:
             while ends is None or not deadline.passed():
-                match self._claim(mailbox, job):
+                claim = self.folders.claim(mailbox.id, work, job.id, self.passes.limits.lease_seconds)
+                if claim:
+                    with _Held(claim, open_sessions):
+                        ends = ends or open_sessions.enter_context(self.sessions.open(mailbox))
+                        self._copy_folder(claim, ends, deadline, progress)
+                    continue
+                match self._look(mailbox, job):
                     case Wait(seconds):
                         send_folder_job(self.queues, job, seconds)
                         return
@@ -100,39 +108,30 @@ class Chunks:
                         if all_done:
                             self.passes.finish(mailbox)
                         return
-                    case claim:
-                        with _Held(claim, open_sessions):
-                            ends = ends or open_sessions.enter_context(self.sessions.open(mailbox))
-                            FolderCopy(
-                                claim,
-                                ends,
-                                self.ledger,
-                                self.passes.limits,
-                                stop=deadline.passed,
-                                on_checkpoint=progress.made,
-                            ).run()
+                    case found:
+                        work = iter(found)
         send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, job.done + progress.settled))
 
-    def _claim(self, mailbox: Mailbox, job: FolderJob) -> Claim | Wait | NothingLeft:
-        """The next folder with work and without a worker, or why there is none."""
+    def _copy_folder(self, claim: Claim, ends: Ends, deadline: Deadline, progress: _Progress) -> None:
         limits = self.passes.limits
-        while True:
-            now = self.clock()
-            folders = self.folders.all(mailbox.id)
-            leased = [v.folder for v in folders if v.folder.leased(now)]
-            # The same job twice: delivered again while its worker is at it, or after its worker was killed. Only when
-            # the lease has run out is it certain that no APPEND of that worker is under way any more.
-            ours = [f.lease_until for f in leased if f.lease_owner == job.id and f.lease_until]
-            if ours:
-                return Wait((max(ours) - now).total_seconds() + 1)
-            work: list[Versioned] = [v for v in folders if v.folder.has_work and not v.folder.leased(now)]
-            if not work:
-                return NothingLeft(all_done=not leased)
-            if len(leased) >= limits.mailbox_connections:
-                return NothingLeft(all_done=False)
-            claim = self.folders.claim(mailbox.id, work, job.id, limits.lease_seconds)
-            if claim:
-                return claim
+        FolderCopy(claim, ends, self.ledger, limits, stop=deadline.passed, on_checkpoint=progress.made).run()
+
+    def _look(self, mailbox: Mailbox, job: FolderJob) -> list[Versioned] | Wait | NothingLeft:
+        """The folders with work and without a worker, in the order of the plan, or why there are none for us."""
+        now = self.clock()
+        folders = self.folders.all(mailbox.id)
+        leased = [v.folder for v in folders if v.folder.leased(now)]
+        # The same job twice: delivered again while its worker is at it, or after its worker was killed. Only when the
+        # lease has run out is it certain that no APPEND of that worker is under way any more.
+        ours = [f.lease_until for f in leased if f.lease_owner == job.id and f.lease_until]
+        if ours:
+            return Wait((max(ours) - now).total_seconds() + 1)
+        work = [v for v in folders if v.folder.has_work and not v.folder.leased(now)]
+        if not work:
+            return NothingLeft(all_done=not leased)
+        if len(leased) >= self.passes.limits.mailbox_connections:
+            return NothingLeft(all_done=False)
+        return work
 
 
 class _Held:

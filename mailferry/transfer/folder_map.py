@@ -2,7 +2,8 @@
 
 Pure: it is given both folder lists and what names the target can hold. The same folders give the same mapping in
 whatever order they were listed, and whatever is included or excluded. A folder that appears later may still change
-what its neighbours would get, so a caller that has a mapping from an earlier pass hands it in as `settled`.
+what its neighbours would get, so a caller that has a mapping from an earlier pass hands it in as `settled`. Folders
+of other users and shared ones come after the mailbox's own: they take no role, and no name that one of those wants.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, replace
 
 from mailferry.imap.values import ListedFolder
-from mailferry.transfer.folder_roles import ROLE_WORDS, VIEWS, folded, is_inbox, marked_roles, source_roles, target_role
+from mailferry.transfer.folder_roles import (
+    ROLE_WORDS,
+    VIEWS,
+    folded,
+    is_inbox,
+    is_personal,
+    marked_roles,
+    source_roles,
+    target_role,
+)
 from mailferry.transfer.name_rules import NameRules, cut_part, legal_part
 
 type Path = tuple[str, ...]
@@ -33,6 +43,10 @@ class Mapping:
     excluded: bool = False
 
 
+_NOT_OWN = (
+    "It belongs to another user or is shared; migrate it with its owner's mailbox, or name it in include_folders."
+)
+
 _ROLE_ORDER = (*ROLE_WORDS, "")
 _FIRST = ("inbox", "\\sent", "\\drafts")
 _LAST = ("\\archive", "\\junk", "\\trash")
@@ -49,7 +63,9 @@ def map_folders(
     """Map every source folder, in the order in which they should be copied.
 
     `include` and `exclude` are shell patterns on the decoded path, joined by `/`, without regard to case; a pattern
-    that is a folder's own path covers its children too. Nothing included means everything; exclude wins.
+    that is a folder's own path covers its children too. Nothing included means everything; exclude wins. A folder of
+    another user or a shared one is left out unless a pattern to include names it, which one that begins with a
+    wildcard doesn't: `*` stands for the mailbox's own folders.
     `settled` gives the targets of an earlier pass by the source folder's `name`; those stay as they are.
     """
     folders = _in_order(source)
@@ -81,6 +97,23 @@ def _order(folder: ListedFolder) -> tuple[object, ...]:
     return tuple(map(folded, path)), path != ("INBOX",), tuple(part.swapcase() for part in path), path, folder.name
 
 
+def _foreign(folders: Sequence[ListedFolder]) -> frozenset[bytes]:
+    """Names of the folders that aren't the mailbox's own: those marked so, and parents that hold nothing else.
+
+    Servers list the root of such a namespace (`user`, `shared`) as a folder without mail and without that mark.
+    """
+    marked = [folder for folder in folders if not is_personal(folder)]
+    own = {path for folder in folders if is_personal(folder) and folder.selectable for path in _upwards(folder.path)}
+    roots = {path for folder in marked for path in _upwards(folder.path)} - own
+    above = [folder for folder in folders if not folder.selectable and folder.path in roots and not folder.is_inbox]
+    return frozenset(folder.name for folder in (*marked, *above))
+
+
+def _upwards(path: Path) -> list[Path]:
+    """The path and those of all its parents, the top first."""
+    return [path[:depth] for depth in range(1, len(path) + 1)]
+
+
 def _rank(folder: ListedFolder, roles: dict[bytes, str]) -> int:
     """Mail people look at first is copied first; what they look at least comes last."""
     role = "inbox" if is_inbox(folder.path) else roles.get(folder.name, "")
@@ -100,6 +133,7 @@ class _Node:
     name: bytes | None
     part: str
     changes: tuple[str, ...]
+    foreign: bool
 
 
 class _Plan:
@@ -116,12 +150,16 @@ class _Plan:
         self._rules = rules
         self._target = sorted(target, key=_order)
         self._existing = self._spellings()
-        self._claimed: dict[Path, str] = {}  # key of a target path -> source path that has it
+        self._claimed: dict[Path, str] = {  # key of a target path -> who has it, in words
+            self._key(folder.path): "another user's folder or a shared one"
+            for folder in target
+            if not is_personal(folder)
+        }
         self._placed: dict[tuple[Path, bytes | None], tuple[Path, str]] = {}
         self._nodes = self._tree(folders)
         self._main = {node.path: node for node in reversed(self._nodes)}
         self._wished = self._wishes()
-        self._claimed[("INBOX",)] = "INBOX"
+        self._claimed[("INBOX",)] = "“INBOX”"
         self._place_all(folders, roles, settled)
 
     def found(self, folder: ListedFolder) -> tuple[Path, str]:
@@ -131,26 +169,35 @@ class _Plan:
     # The tree.
 
     def _tree(self, folders: Sequence[ListedFolder]) -> list[_Node]:
-        """All places, parents before children, names that can stay before names that must change."""
-        listed = {folder.path for folder in folders}
-        implied = {folder.path[:depth] for folder in folders for depth in range(1, len(folder.path))} - listed
-        places: list[tuple[Path, bytes | None]] = [(folder.path, folder.name) for folder in folders]
-        places += [(path, None) for path in implied]
+        """All places: own before foreign, parents before children, names that can stay before those that must change.
+
+        A place that both need is the mailbox's own.
+        """
+        foreign_names = _foreign(folders)
+        places: list[tuple[Path, bytes | None, bool]] = []
+        taken: set[Path] = set()
+        for foreign in (False, True):
+            group = [folder for folder in folders if (folder.name in foreign_names) == foreign]
+            places += [(folder.path, folder.name, foreign) for folder in group]
+            taken |= {folder.path for folder in group}
+            implied = {path for folder in group for path in _upwards(folder.path)} - taken
+            places += [(path, None, foreign) for path in implied]
+            taken |= implied
         nodes = [
-            _Node(path, name, part, tuple(changes))
-            for path, name in places
+            _Node(path, name, part, tuple(changes), foreign)
+            for path, name, foreign in places
             for part, changes in [legal_part(path[-1], self._rules, top=len(path) == 1)]
         ]
-        nodes.sort(
-            key=lambda node: (len(node.path), bool(node.changes), _order(ListedFolder(node.name or b"", node.path)))
-        )
-        return nodes
+        return sorted(nodes, key=_turn)
 
-    def _wishes(self) -> dict[Path, set[str]]:
-        """By source parent, the keys of the names its children would like, which no number may take from them."""
-        wished: dict[Path, set[str]] = {}
+    def _wishes(self) -> dict[tuple[Path, bool], set[str]]:
+        """By source parent, the keys of the names its children would like, which no number may take from them.
+
+        Those of own and foreign children apart, so that no foreign one changes what an own one gets.
+        """
+        wished: dict[tuple[Path, bool], set[str]] = {}
         for node in self._nodes:
-            wished.setdefault(node.path[:-1], set()).add(self._key_of(node.part))
+            wished.setdefault((node.path[:-1], node.foreign), set()).add(self._key_of(node.part))
         return wished
 
     def _place_all(
@@ -160,7 +207,7 @@ class _Plan:
             if path := settled.get(folder.name):
                 self._claim(self._node(folder), path, "It keeps the target of the earlier passes.")
         for folder in folders:
-            if is_inbox(folder.path) and not self._has(self._node(folder)):
+            if folder.is_inbox and is_personal(folder) and not self._has(self._node(folder)):
                 self._claim_inbox(self._node(folder))
                 break
         for folder in sorted(folders, key=lambda folder: _ROLE_ORDER.index(roles.get(folder.name, ""))):
@@ -209,7 +256,7 @@ class _Plan:
     # Placing.
 
     def _claim(self, node: _Node, path: Path, why: str) -> None:
-        self._claimed[self._key(path)] = _shown(node.path)
+        self._claimed[self._key(path)] = f"“{_shown(node.path)}”"
         self._placed[(node.path, node.name)] = path, why
 
     def _claim_inbox(self, node: _Node) -> None:
@@ -242,12 +289,12 @@ class _Plan:
             reasons.append(f"folders are at most {self._rules.max_depth} deep there")
         path, exists = self._spelt((*parent, part))
         if (rival := self._claimed.get(self._key(path))) is not None:
-            reasons.append(f"“{rival}” has that name already")
+            reasons.append(f"{rival} has that name already")
             path, exists = self._numbered(node, parent, part)
         self._claim(node, path, _why(above, path, reasons, exists))
 
     def _numbered(self, node: _Node, parent: Path, part: str) -> tuple[Path, bool]:
-        wished = self._wished[node.path[:-1]]
+        wished = self._wished[node.path[:-1], node.foreign]
         number = 2
         while True:
             suffix = f" ({number})"
@@ -265,6 +312,11 @@ class _Plan:
         known = "is marked as" if marked else "has a usual name of"
         why = f"It {known} the {ROLE_WORDS[role]} folder; the target's is “{_shown(found.path)}”."
         self._claim(node, found.path, why)
+
+
+def _turn(node: _Node) -> tuple[object, ...]:
+    order = _order(ListedFolder(node.name or b"", node.path))
+    return node.foreign, len(node.path), bool(node.changes), order
 
 
 def _shown(path: Path) -> str:
@@ -296,11 +348,17 @@ def _filtered(mapping: Mapping, include: Sequence[str], exclude: Sequence[str]) 
     path = mapping.source.path
     if pattern := _covering(exclude, path):
         return replace(mapping, why=f"It is excluded by “{pattern}”.", excluded=True)
+    if not is_personal(mapping.source) and not _covering(filter(_names_folders, include), path):
+        return replace(mapping, why=_NOT_OWN, excluded=True)
     if include and not _covering(include, path):
         return replace(mapping, why="It is not among the folders to include.", excluded=True)
     if mapping.source.attributes & VIEWS:
         return replace(mapping, why=f"{mapping.why} The source marks it as a view of mail that other folders hold too.")
     return mapping
+
+
+def _names_folders(pattern: str) -> bool:
+    return not pattern.lstrip("/").startswith(("*", "?"))
 
 
 def _covering(patterns: Iterable[str], path: Path) -> str:

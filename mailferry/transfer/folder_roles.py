@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from mailferry.imap.folder import NOT_PERSONAL
 from mailferry.imap.values import ListedFolder
 
 # Exchange's folders that hold no mail, as a mailbox names them in its own language: they are listed over IMAP like
@@ -111,6 +112,11 @@ def is_inbox(path: tuple[str, ...]) -> bool:
     return len(path) == 1 and path[0].isascii() and path[0].upper() == "INBOX"
 
 
+def is_personal(folder: ListedFolder) -> bool:
+    """Whether the folder is the mailbox's own, neither another user's nor shared (RFC 2342)."""
+    return NOT_PERSONAL not in folder.attributes
+
+
 def marked_roles(folder: ListedFolder) -> list[str]:
     """The roles that the server marks the folder with (RFC 6154)."""
     attributes = {_SYNONYMS.get(attribute, attribute) for attribute in folder.attributes}
@@ -125,11 +131,16 @@ def _named_role(folder: ListedFolder) -> str:
     return _ROLE_OF_NAME.get(_word(folder.path[-1]), "")
 
 
+def _able(folders: Iterable[ListedFolder]) -> list[ListedFolder]:
+    """The folders that may have a role: another user's Sent is not this one's."""
+    return [folder for folder in folders if folder.selectable and is_personal(folder) and not is_inbox(folder.path)]
+
+
 def source_roles(folders: Sequence[ListedFolder], target: Iterable[ListedFolder]) -> dict[bytes, str]:
     """Role of each source folder that has one. A mark beats a name; a name that the target uses too beats others."""
     roles: dict[bytes, str] = {}
-    spelt = {_word(folder.path[-1]) for folder in target if len(folder.path) == 1}
-    able = [folder for folder in folders if folder.selectable and not is_inbox(folder.path)]
+    spelt = {_word(folder.path[-1]) for folder in target if len(folder.path) == 1 and is_personal(folder)}
+    able = _able(folders)
     for role in _ROLE_NAMES:
         marked = [folder for folder in able if role in marked_roles(folder) and folder.name not in roles]
         named = [folder for folder in able if _named_role(folder) == role]
@@ -144,7 +155,7 @@ def target_role(folders: Sequence[ListedFolder], role: str, own: tuple[str, ...]
 
     Its own name first, because that is the folder an earlier pass made when the target had none of that role.
     """
-    able = [folder for folder in folders if folder.selectable and not is_inbox(folder.path)]
+    able = _able(folders)
     marked = [folder for folder in able if role in marked_roles(folder)]
     named = [folder for folder in able if _named_role(folder) == role]
     own_key = tuple(map(_word, own))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailferry.errors import Conflict, FolderGone, MailferryError
@@ -43,8 +44,7 @@ class Plans:
             self._drop(job)
             return
         try:
-            if not mailbox.planned:
-                self._plan(mailbox)
+            folders = self._known(mailbox) if mailbox.planned else self._plan(mailbox)
         except Conflict:
             log.info("Mailbox %s is being planned by another worker.", mailbox.id)
             send_mailbox_job(self.queues, job, _AFTER_CONFLICT)
@@ -56,7 +56,10 @@ class Plans:
             self.passes.note_crash(mailbox.id, error)
             raise
         else:
-            self._hand_on(mailbox)
+            self._hand_on(mailbox, folders)
+
+    def _known(self, mailbox: Mailbox) -> list[Folder]:
+        return [versioned.folder for versioned in self.folders.all(mailbox.id)]
 
     def _drop(self, job: MailboxJob) -> None:
         log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
@@ -64,7 +67,8 @@ class Plans:
         if mailbox:
             self.passes.release(mailbox)
 
-    def _plan(self, mailbox: Mailbox) -> None:
+    def _plan(self, mailbox: Mailbox) -> list[Folder]:
+        """Write down what every folder has to carry; returns the mailbox's folders as they are then."""
         known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
         source_id = hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
         with self.sessions.open(mailbox) as ends:
@@ -81,7 +85,10 @@ class Plans:
                     folder = _with_work(folder, status, source_id, ends.target)
                     planned.append((folder, before.etag if before else None))
         self.folders.write(mailbox.id, planned)
-        self.passes.planned(mailbox, sum(folder.has_work for folder, _ in planned))
+        after = {key: versioned.folder for key, versioned in known.items()} | {f.key: f for f, _ in planned}
+        folders = list(after.values())
+        self.passes.planned(mailbox, folders)
+        return folders
 
     def _mappings(self, mailbox: Mailbox, ends: Ends, known: dict[str, Versioned]) -> tuple[Mapping, ...]:
         """The folder map; folders of earlier passes keep their targets, so that nothing moves between passes."""
@@ -95,9 +102,8 @@ class Plans:
             settled={v.folder.name: v.folder.target_path for v in known.values()},
         )
 
-    def _hand_on(self, mailbox: Mailbox) -> None:
+    def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
         """As many folder jobs as may run at once; each takes the next folder when it is done with one."""
-        folders = [v.folder for v in self.folders.all(mailbox.id)]
         work = sum(folder.has_work for folder in folders)
         if not work:
             self.passes.finish(mailbox)

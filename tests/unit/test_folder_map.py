@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailferry.imap.folder import NOT_PERSONAL
 from mailferry.imap.values import ListedFolder
 from mailferry.transfer import folder_roles
 from mailferry.transfer.folder_map import Mapping, map_folders
@@ -297,6 +298,80 @@ def test_a_filter_never_moves_a_folder_elsewhere() -> None:
     assert targets(map_folders(source, [], EXCHANGE, exclude=["Sent"])) == targets(map_folders(source, [], EXCHANGE))
 
 
+def shared(path: str, *attributes: str) -> ListedFolder:
+    return folder(path, NOT_PERSONAL, *attributes)
+
+
+def test_folders_of_others_are_left_out_and_it_is_said_why() -> None:
+    mappings = map_folders([folder("INBOX"), shared("user/bob"), shared("user/bob/Sent")], EXCHANGE_FOLDERS, EXCHANGE)
+    assert [mapping.excluded for mapping in mappings] == [False, True, True]
+    assert {mapping.why for mapping in mappings if mapping.excluded} == {
+        "It belongs to another user or is shared; migrate it with its owner's mailbox, or name it in include_folders."
+    }
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "kept"),
+    [
+        (["user/bob"], [], ["user/bob", "user/bob/Work"]),
+        (["USER/bob/*"], [], ["user/bob/Work"]),
+        (["user"], ["user/bob/Work"], ["user/bob", "user/eve"]),
+        (["user"], ["user"], []),
+        (["INBOX"], [], ["INBOX"]),
+        (["*"], [], ["INBOX", "Work"]),
+        (["*/Work", "/*", "?*"], [], ["INBOX", "Work"]),
+        (["*", "user/eve"], [], ["INBOX", "user/eve", "Work"]),
+    ],
+)
+def test_folders_of_others_are_taken_when_a_pattern_names_them(
+    include: list[str], exclude: list[str], kept: list[str]
+) -> None:
+    source = [*listed("INBOX", "Work"), shared("user/bob"), shared("user/bob/Work"), shared("user/eve")]
+    mappings = map_folders(source, EXCHANGE_FOLDERS, EXCHANGE, include, exclude)
+    assert ["/".join(mapping.source.path) for mapping in mappings if not mapping.excluded] == kept
+
+
+def test_a_folder_of_others_takes_no_role_by_mark_or_name() -> None:
+    assert mapped([shared("bob", "\\sent"), shared("Gesendet"), folder("Sent"), shared("Papierkorb")]) == {
+        "Sent": "Sent Items",
+        "Gesendet": "Gesendet",
+        "Papierkorb": "Papierkorb",
+        "bob": "bob",
+    }
+
+
+def test_a_folder_of_others_in_the_target_is_no_place_for_a_role_or_a_folder_of_that_name() -> None:
+    target = [folder("INBOX"), shared("bob", "\\sent"), shared("Trash"), shared("user/bob")]
+    mappings = map_folders(listed("Sent", "Papierkorb", "user/bob"), target, PLAIN("/"))
+    assert targets(mappings) == {"Sent": "Sent", "Papierkorb": "Papierkorb", "user/bob": "user/bob (2)"}
+    assert "because another user's folder or a shared one has that name already" in mappings[-2].why
+
+
+def test_a_folder_of_others_pushes_no_folder_of_the_mailbox_to_another_name() -> None:
+    source = [shared("foo"), shared("foo (2)"), shared("foo (2)/x"), folder("Foo"), folder("fOO")]
+    found = mapped(source)
+    assert found["fOO"] == "fOO"
+    assert found["Foo"] == "Foo (2)"
+    assert found["foo"] == "foo (3)"
+    assert found["foo (2)/x"] == "foo (2) (2)/x"
+
+
+def test_the_root_of_the_folders_of_others_pushes_none_either() -> None:
+    source = [folder("USERS", "\\noselect"), shared("USERS/bob"), shared("SHARED/x"), *listed("Users", "Shared")]
+    assert mapped(source) == {
+        "Shared": "Shared",
+        "SHARED/x": "SHARED (2)/x",
+        "Users": "Users",
+        "USERS": "USERS (2)",
+        "USERS/bob": "USERS (2)/bob",
+    }
+
+
+def test_an_inbox_without_mail_stays_the_inbox_though_only_folders_of_others_lie_below_it() -> None:
+    source = [folder("INBOX", "\\noselect"), shared("INBOX/shared/x")]
+    assert mapped(source) == {"INBOX": "INBOX", "INBOX/shared/x": "INBOX/shared/x"}
+
+
 def test_what_people_look_at_first_is_copied_first() -> None:
     source = [
         folder("Trash"),
@@ -350,7 +425,9 @@ SPACED = ["", " ", "\t", "a ", " a.", "a (2)", "A (2)", "Sent Items", "INBOX ", 
 NASTY = st.sampled_from([*WORDS, *SPACED])
 PARTS = NASTY | st.text(max_size=4)
 PATHS = st.lists(PARTS, min_size=1, max_size=4).map(tuple)
-ATTRIBUTES = st.sets(st.sampled_from(["\\sent", "\\trash", "\\noselect", "\\archive", "\\junk"]), max_size=2)
+ATTRIBUTES = st.sets(
+    st.sampled_from(["\\sent", "\\trash", "\\noselect", "\\archive", "\\junk", NOT_PERSONAL]), max_size=2
+)
 FOLDERS = st.lists(st.builds(lambda path, marks: folder(path, *marks), PATHS, ATTRIBUTES), max_size=14)
 RULES = {
     "exchange": EXCHANGE,
@@ -398,12 +475,28 @@ def test_any_folders_get_distinct_legal_targets_in_any_order(
     assert {mapping.source.name for mapping in mappings} == {item.name for item in source}
     assert len({key(mapping.target, rules) for mapping in mappings}) == len(mappings)
     assert all(is_legal(mapping.target, rules) and mapping.why for mapping in mappings)
-    inboxes = [mapping for mapping in mappings if key(mapping.source.path, rules) == ("INBOX",)]
+    own = [mapping for mapping in mappings if NOT_PERSONAL not in mapping.source.attributes]
+    inboxes = [mapping for mapping in own if key(mapping.source.path, rules) == ("INBOX",)]
     assert [mapping.target[0].upper() for mapping in inboxes[:1]] == ["INBOX"][: len(inboxes)]
     shuffled, elsewhere = list(source), list(target)
     dice.shuffle(shuffled)
     dice.shuffle(elsewhere)
     assert map_folders(shuffled, elsewhere, rules) == mappings
+
+
+@settings(max_examples=300, deadline=None)
+@given(FOLDERS, FOLDERS, FOLDERS, st.sampled_from([*RULES]))
+def test_folders_of_others_change_nothing_for_the_folders_of_the_mailbox(
+    source: list[ListedFolder], others: list[ListedFolder], target: list[ListedFolder], kind: str
+) -> None:
+    own = [
+        ListedFolder(b"own" + item.name, item.path, item.attributes - {NOT_PERSONAL, "\\noselect"}) for item in source
+    ]
+    foreign = [ListedFolder(item.name, item.path, item.attributes | {NOT_PERSONAL}) for item in others]
+    names = {item.name for item in own}
+    mappings = map_folders([*foreign, *own], target, RULES[kind])
+    found = tuple(mapping for mapping in mappings if mapping.source.name in names)
+    assert found == map_folders(own, target, RULES[kind])
 
 
 @settings(max_examples=200, deadline=None)

@@ -30,7 +30,7 @@ def engine() -> Engine:
     assert mailbox is not None
     folder = Folder("f", b"INBOX", "INBOX", ("INBOX",), "", 0, epoch_no=1, todo=UidRanges.of(range(1, 21)))
     Folders(engine.storage).write(mailbox.id, [(replace(folder, counts=Counts(30, 10)), None)])
-    passes(engine).planned(mailbox, 1)
+    passes(engine).planned(mailbox, [v.folder for v in Folders(engine.storage).all(mailbox.id)])
     return engine
 
 
