@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from demo.fill import Naming
 from mailferry.model import Status
 from mailferry.state.folders import Folders
 from mailferry.state.jobs import FOLDER_JOBS, read_folder_job
+from mailferry.target.mailbox import TargetMailbox
 from mailferry.transfer import chunk
 from tests.support.compare import assert_same_mail, count_of
 from tests.support.dovecot import Dovecot
@@ -111,18 +113,40 @@ def test_a_message_stored_without_its_ok_is_not_stored_again(
     assert engine.line("batch").status is Status.SYNCED
 
 
-def test_cut_after_cut_nothing_is_lost_or_doubled(source_server: Dovecot, target_server: Dovecot, user: str) -> None:
-    fill_user(source_server, user, [*messages(6, 80, median_bytes=600), *odd_messages().values()])
+@pytest.mark.parametrize("appenduid", [True, False], ids=["APPENDUID", "no APPENDUID"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_cut_after_cut_nothing_is_lost_or_doubled(
+    source_server: Dovecot,
+    target_server: Dovecot,
+    user: str,
+    monkeypatch: pytest.MonkeyPatch,
+    appenduid: bool,
+    seed: int,
+) -> None:
+    if not appenduid:
+        append = TargetMailbox.append
+
+        def append_in_silence(*arguments: object, **more: object) -> None:
+            append(*arguments, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(TargetMailbox, "append", append_in_silence)
+    double = simple(55)
+    mail = [*messages(6, 80, median_bytes=600), *odd_messages().values(), double, double, double]
+    fill_user(source_server, user, mail)
+    chance = random.Random(seed)
     with Relay((target_server.host, target_server.port)) as to, Relay((source_server.host, source_server.port)) as of:
-        settings = engine_between(source_server, target_server).settings
-        engine = Engine({**settings, "SOURCE_PORT": str(of.port), "TARGET_PORT": str(to.port), "RETRY_ATTEMPTS": "100"})
-        for number in range(1, 13):
-            (to if number % 3 else of).cut_after_bytes(3_000 * number, "client" if number % 3 else "server")
-            to.cut_before_reply_to(b"APPEND", nth=number)
+        settings = engine_between(source_server, target_server, WINDOW_MESSAGES="20", RETRY_ATTEMPTS="100").settings
+        engine = Engine({**settings, "SOURCE_PORT": str(of.port), "TARGET_PORT": str(to.port)})
+        for _ in range(8):
+            to.cut_after_bytes(chance.randrange(200, 60_000), "client")
+            of.cut_after_bytes(chance.randrange(200, 90_000), "server")
+            to.cut_before_reply_to(b"APPEND", nth=chance.randrange(1, 30))
         engine.drop("batch", csv_of(user))
         engine.run()
+        assert to.connections > 5
     assert_migrated(source_server, target_server, user)
-    assert engine.line("batch").status is Status.SYNCED
+    line = engine.line("batch")
+    assert (line.status, line.counts.copied) == (Status.SYNCED, len(mail))
 
 
 def test_mail_that_another_tool_brought_is_adopted_and_doubles_stay_doubles(
