@@ -82,3 +82,13 @@ class Item:
     @property
     def skipped(self) -> bool:
         return self.kind != "Repaired"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong on a line of a CSV, and what to do. `line` 0 is the file as a whole. Never holds a password."""
+
+    line: int
+    column: str
+    cause: str
+    remedy: str

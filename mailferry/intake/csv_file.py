@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from mailferry.intake.csv_header import COLUMNS, REQUIRED, Header, empty_file, is_known, read_header, separator_of
 from mailferry.intake.csv_records import Record, declared_separator, open_quote, records_from
 from mailferry.intake.csv_text import decoded
-from mailferry.intake.problems import Problem, StructureRefused
+from mailferry.intake.problems import StructureRefused
+from mailferry.model import Problem
 
 #: The most rows one batch may have.
 MAX_ROWS = 50_000

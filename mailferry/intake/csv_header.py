@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mailferry.intake.csv_records import Record, records_from
-from mailferry.intake.problems import Problem, StructureRefused
+from mailferry.intake.problems import StructureRefused
+from mailferry.model import Problem
 
 REQUIRED = ("EmailAddress", "UserName", "Password")
 COLUMNS = (*REQUIRED, "UserRoot")

@@ -12,13 +12,12 @@ from mailferry.errors import BatchRefused
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
-from mailferry.intake.problems import Problem, StructureRefused
-from mailferry.lifecycle.passes import line_of
-from mailferry.model import MailboxLine, Status
+from mailferry.intake.problems import StructureRefused
+from mailferry.model import MailboxLine, Problem, Status
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
 from mailferry.state.admission import Admission, Endpoint, Ticket, endpoint_id
-from mailferry.state.batches import LONGEST_NAME, Batch, Batches
+from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id

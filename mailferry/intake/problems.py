@@ -1,22 +1,12 @@
-"""What can be wrong with a batch's CSV: on one of its lines, or with the file as a whole."""
+"""When a batch's CSV can't be used as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self
 
 from mailferry.errors import BatchRefused
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong on a line, and what to do. `line` 0 is the file as a whole. Never holds a password."""
-
-    line: int
-    column: str
-    cause: str
-    remedy: str
+from mailferry.model import Problem
 
 
 class StructureRefused(BatchRefused):

@@ -6,15 +6,15 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from mailferry.errors import MailferryError
-from mailferry.model import Counts, MailboxLine, Status
+from mailferry.model import Counts, Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
 from mailferry.state.admission import Admission
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
@@ -187,30 +187,6 @@ class Passes:
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         now = self.clock()
         return replace(mailbox, status=status, why=why, remedy=remedy, since=now, updated=now)
-
-
-def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> MailboxLine:
-    """The mailbox as screens list it; its rates are those of the present (or last) pass."""
-    counts = total_counts(folders)
-    seconds = max(0.001, (now - mailbox.pass_began).total_seconds()) if mailbox.pass_began else 0.0
-    return MailboxLine(
-        batch=mailbox.batch,
-        mailbox=mailbox.id,
-        row=mailbox.row,
-        address=mailbox.address,
-        user=mailbox.user,
-        status=mailbox.status,
-        why=mailbox.why,
-        remedy=mailbox.remedy,
-        since=mailbox.since,
-        updated=now,
-        counts=counts,
-        messages_per_second=max(0, counts.copied - mailbox.copied_before) / seconds if seconds else 0.0,
-        bytes_per_second=max(0, counts.bytes - mailbox.bytes_before) / seconds if seconds else 0.0,
-        busy_seconds=sum(folder.seconds for folder in folders),
-        passes=mailbox.pass_no,
-        last_synced=mailbox.last_synced,
-    )
 
 
 def _synced(counts: Counts) -> str:

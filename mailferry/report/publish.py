@@ -6,8 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailferry.intake.problems import Problem
-from mailferry.model import Item, MailboxLine
+from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.summary import summary_html
 from mailferry.report.tables import intake_csv, mailboxes_csv, repaired_csv, skipped_csv
 from mailferry.state.batches import Batches

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailferry.intake.problems import Problem
-from mailferry.model import Item, MailboxLine
+from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.csv_cells import Cell, csv_bytes, human_bytes
 
 _MAILBOXES = (

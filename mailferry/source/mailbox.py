@@ -6,14 +6,12 @@ Only LIST, STATUS, EXAMINE, UID FETCH with PEEK, and the commands around a login
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
-from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
 from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message, MessageSize
 from mailferry.source.headline import Headline, headline_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
@@ -23,29 +21,8 @@ _MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
 
 
-class SourceMailbox:
+class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @classmethod
-    def open(cls, server: Server, login: Login) -> SourceMailbox:
-        """Connect and log in. Raises any `ServerError`."""
-        return cls(Connection.open(server, login))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def connection(self) -> Connection:
-        """The session below."""
-        return self._connection
 
     def folders(self) -> tuple[ListedFolder, ...]:
         """All folders; those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`."""
@@ -98,10 +75,6 @@ class SourceMailbox:
         items = found.get(uid, {})
         size = number(items.get(b"RFC822.SIZE")) or 0
         return headline_of(header_of(items), size, text_of(items.get(b"INTERNALDATE")))
-
-    def close(self) -> None:
-        """Log out and disconnect; never raises."""
-        self._connection.close()
 
     def _sizes(self, first: int, last: int, items: bytes) -> dict[int, int]:
         found: dict[int, int] = {}

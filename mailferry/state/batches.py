@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailferry.errors import Conflict
 from mailferry.model import MailboxLine
+from mailferry.state.folders import Folder, total_counts
+from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Storage, Upsert
 
@@ -100,3 +102,27 @@ class Batches:
     def _write(self, lines: list[MailboxLine]) -> None:
         operations: list[Operation] = [Upsert(_LINE + line.mailbox, to_values(line)) for line in lines]
         self._tables.commit(TABLE, batch_key(lines[0].batch), operations)
+
+
+def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> MailboxLine:
+    """The mailbox as screens list it; its rates are those of the present (or last) pass."""
+    counts = total_counts(folders)
+    seconds = max(0.001, (now - mailbox.pass_began).total_seconds()) if mailbox.pass_began else 0.0
+    return MailboxLine(
+        batch=mailbox.batch,
+        mailbox=mailbox.id,
+        row=mailbox.row,
+        address=mailbox.address,
+        user=mailbox.user,
+        status=mailbox.status,
+        why=mailbox.why,
+        remedy=mailbox.remedy,
+        since=mailbox.since,
+        updated=now,
+        counts=counts,
+        messages_per_second=max(0, counts.copied - mailbox.copied_before) / seconds if seconds else 0.0,
+        bytes_per_second=max(0, counts.bytes - mailbox.bytes_before) / seconds if seconds else 0.0,
+        busy_seconds=sum(folder.seconds for folder in folders),
+        passes=mailbox.pass_no,
+        last_synced=mailbox.last_synced,
+    )

@@ -7,8 +7,6 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from mailferry.errors import MessageRefused, Permanent
 from mailferry.imap import failures, names
@@ -16,8 +14,9 @@ from mailferry.imap.connection import Connection
 from mailferry.imap.dates import date_time
 from mailferry.imap.fetch import FetchRefused, fetch_identities, fetch_range
 from mailferry.imap.folder import coded, exists, folder_status, list_folders, open_folder
+from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.session import Literal, Result
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
+from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
 
 log = logging.getLogger(__name__)
@@ -36,31 +35,16 @@ class OpenFolder:
     any_keyword: bool
 
 
-class TargetMailbox:
-    """A logged-in session with the target. Folder names are encoded, as `name_of` and `ListedFolder.name` give them."""
+class TargetMailbox(LoggedIn):
+    """A logged-in session with the target. Folder names are encoded, as `name_of` and `ListedFolder.name` give them.
+
+    CLOSE is never sent: it would expunge.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._known: dict[bytes, ListedFolder] | None = None
         self._subscribes = True
-
-    @classmethod
-    def open(cls, server: Server, login: Login) -> TargetMailbox:
-        """Connect and log in. Raises any `ServerError`."""
-        return cls(Connection.open(server, login))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def connection(self) -> Connection:
-        """The session below."""
-        return self._connection
 
     @property
     def is_exchange(self) -> bool:
@@ -151,10 +135,6 @@ class TargetMailbox:
         if result.ok:
             return _appended_uid(result, opened.status.uidvalidity)
         raise failures.of_append(self._connection.server, names.decode(folder), result.text)
-
-    def close(self) -> None:
-        """Log out and disconnect; never raises. CLOSE is never sent: it would expunge."""
-        self._connection.close()
 
     def _append(self, folder: bytes, message: Message, flags: tuple[str, ...]) -> Result:
         arguments: list[bytes | Literal] = [b"APPEND", self._connection.name_argument(folder)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
@@ -321,7 +322,8 @@ class Relay:
                 await _flushed(writer)  # what was passed on arrives; the other side gets a reset
                 raise _Cut
             elif action == "end":
-                writer.write_eof()
+                with contextlib.suppress(OSError):  # the other side may have gone at the same moment
+                    writer.write_eof()
                 return
 
     def _whole_lines(self, connection: _Connection, piece: bytes) -> bytes:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mailferry.intake.csv_file import MAX_ROWS, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
-from mailferry.intake.problems import Problem, StructureRefused
+from mailferry.intake.problems import StructureRefused
+from mailferry.model import Problem
 
 HEADER = "EmailAddress,UserName,Password\r\n"
 ANNA = "anna@example.com,anna,secret\r\n"

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.intake.problems import Problem
-from mailferry.model import Counts, Item, MailboxLine, Status
+from mailferry.model import Counts, Item, MailboxLine, Problem, Status
 from mailferry.report.csv_cells import guarded, human_bytes
 from mailferry.report.summary import MAX_ITEMS, MAX_MAILBOXES, summary_html
 from mailferry.report.tables import intake_csv, mailboxes_csv, repaired_csv, skipped_csv
