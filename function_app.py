@@ -5,6 +5,7 @@ import logging
 import azure.functions as func
 
 from functions.api import blueprint as api
+from functions.engine import check_settings
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
@@ -14,6 +15,8 @@ from functions.watch import blueprint as watch
 
 # The Azure SDK logs every request it makes at INFO.
 logging.getLogger("azure").setLevel(logging.WARNING)
+
+check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api):

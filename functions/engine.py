@@ -1,10 +1,24 @@
 """The engine's services, made when the first event arrives and kept for the life of the process."""
 
+import logging
 from functools import cache
 
+from mailferry.errors import SettingsError
 from mailferry.services import Services, make_services
 from mailferry.settings import read_settings
 from mailferry.state.azure import azure_storage
+
+
+log = logging.getLogger(__name__)
+
+
+def check_settings() -> None:
+    """Say at start-up what is wrong with the settings. Not an error yet: an app that fails to load shows no function
+    at all, and nobody the reason."""
+    try:
+        read_settings()
+    except SettingsError as error:
+        log.error("Nothing can run: %s %s", error.cause, error.remedy)
 
 
 @cache

@@ -41,6 +41,8 @@ class _Taken(Enum):
     BUSY = "busy"
 
 
+_ROOT_NOTE = "UserRoot is kept, but not used yet: all folders of the login are migrated."
+
 _STARTED = frozenset({_Taken.NEW, _Taken.RESTARTED})
 _LEFT = frozenset({_Taken.ELSEWHERE, _Taken.BUSY})
 
@@ -131,6 +133,7 @@ class Intake:
         """Write the batch's row; a batch that exists keeps its data key, with which its mailboxes are sealed."""
         now = self.clock()
         data_key = new_data_key()
+        notes = csv.notes + ((_ROOT_NOTE,) if any(row.user_root for row in csv.rows) else ())
         batch = Batch(
             name,
             now,
@@ -139,7 +142,7 @@ class Intake:
             options.include_folders,
             options.exclude_folders,
             self.keys.wrap(data_key),
-            notes=csv.notes,
+            notes=notes,
         )
         if self.batches.insert(batch):
             return Seal(data_key)
@@ -148,7 +151,7 @@ class Intake:
             endpoint=endpoint,
             include_folders=options.include_folders,
             exclude_folders=options.exclude_folders,
-            notes=csv.notes,
+            notes=notes,
         )
         known = self.batches.get(name)
         if known and known.wrapped_key:

@@ -16,7 +16,9 @@ from mailferry.target.mailbox import OpenFolder, TargetMailbox
 from mailferry.transfer.match import TargetIndex
 from mailferry.transfer.repair import repairs
 
-TOO_LARGE_REMEDY = "Save the message to a file with a mail program, or raise the limit of the target and this setting."
+TOO_LARGE_REMEDY = (
+    "Save the message to a file with a mail program. A higher limit (MAX_MESSAGE_BYTES) helps later mail."
+)
 REFUSED_REMEDY = "Open the message at the source and forward it as an attachment, or save it to a file."
 UNREADABLE_REMEDY = "Open the message at the source; if it opens there, save it to a file."
 

@@ -229,3 +229,11 @@ def test_a_csv_that_crashes_the_intake_does_not_stop_the_watch(engine: Engine) -
     with patch.object(Intake, "take", crash_on_a):
         engine.services.watch.run()
     assert engine.lines("b").keys() == {"b@x.y"}
+
+
+def test_a_user_root_is_accepted_with_a_note_that_it_has_no_effect_yet(engine: Engine) -> None:
+    engine.drop("batch", "EmailAddress,UserName,Password,UserRoot\na@x.y,a,pw,/mail/a\n")
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert any("UserRoot" in note for note in batch.notes)
+    assert "UserRoot" in engine.report("batch", "summary.html")
