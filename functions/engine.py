@@ -8,7 +8,6 @@ from mailferry.services import Services, make_services
 from mailferry.settings import read_settings
 from mailferry.state.azure import azure_storage
 
-
 log = logging.getLogger(__name__)
 
 
@@ -18,7 +17,7 @@ def check_settings() -> None:
     try:
         read_settings()
     except SettingsError as error:
-        log.error("Nothing can run: %s %s", error.cause, error.remedy)
+        log.critical("Nothing can run: %s %s", error.cause, error.remedy)
 
 
 @cache

@@ -17,7 +17,8 @@ from mailferry.transfer.match import TargetIndex
 from mailferry.transfer.repair import repairs
 
 TOO_LARGE_REMEDY = (
-    "Save the message to a file with a mail program. A higher limit (MAX_MESSAGE_BYTES) helps later mail."
+    "Save the message to a file with a mail program. "
+    "Where the target takes more, raise MAX_MESSAGE_BYTES: later messages of this size then go over."
 )
 REFUSED_REMEDY = "Open the message at the source and forward it as an attachment, or save it to a file."
 UNREADABLE_REMEDY = "Open the message at the source; if it opens there, save it to a file."
