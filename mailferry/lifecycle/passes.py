@@ -40,7 +40,6 @@ class Passes:
 
     def begin(self, job: MailboxJob) -> Mailbox | None:
         """Start the pass, or go on with it when the job was delivered before; None when the job is out of date."""
-
         folders = self._folders(job.mailbox)
         counts = total_counts(folders)
 
@@ -122,14 +121,15 @@ class Passes:
             return None
         failures = 1 if progress else mailbox.failures + 1
         if failures > self.limits.retry_attempts:
-            self.fail(mailbox.id, mailbox.pass_no, f"{error.cause} (tried {failures} times)", error.remedy)
+            self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
             return None
         wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** (failures - 1))
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            why = f"{error.cause} Trying again in {wait:.0f} seconds (try {failures} of {self.limits.retry_attempts})."
+            tries = f"try {failures} of {self.limits.retry_attempts}"
+            why = f"{_sentence(error.cause)} Trying again in {wait:.0f} seconds ({tries})."
             until = self.clock() + timedelta(seconds=wait)
             return replace(
                 found, why=why, remedy=error.remedy, failures=failures, not_before=until, updated=self.clock()
@@ -161,11 +161,6 @@ class Passes:
         where = f" in {Path(place[0].filename).name}, line {place[0].lineno}" if place else ""
         self.mailboxes.change(mailbox_id, lambda found: replace(found, last_error=f"{type(error).__name__}{where}"))
 
-    def release(self, mailbox: Mailbox) -> None:
-        """Take back the slot of a mailbox whose pass is over, in case that was missed."""
-        if not mailbox.active:
-            self.admission.release(mailbox.endpoint, mailbox.id)
-
     def publish(self, mailbox: Mailbox) -> None:
         """Write the mailbox's line as it is now."""
         self._write_line(mailbox, self._folders(mailbox.id))
@@ -187,6 +182,10 @@ class Passes:
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         now = self.clock()
         return replace(mailbox, status=status, why=why, remedy=remedy, since=now, updated=now)
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def _synced(counts: Counts) -> str:

@@ -65,9 +65,7 @@ class Chunks:
         """Copy a chunk, then pass the work on: to a continuation, to a later try, or to nobody when it is done."""
         mailbox = self.passes.mailboxes.get(job.mailbox)
         if mailbox is None or not mailbox.in_pass(job.pass_no):
-            log.info("Folder job of pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
-            if mailbox:
-                self.passes.release(mailbox)
+            log.info("Mailbox %s needs this job of pass %s no more.", job.mailbox, job.pass_no)
             return
         now = self.clock()
         if mailbox.not_before and mailbox.not_before > now:

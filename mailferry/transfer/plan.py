@@ -24,6 +24,9 @@ from mailferry.transfer.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
+#: Messages that are worth logging in once more at both ends.
+WORTH_A_JOB = 500
+
 #: Seconds until a plan that met another planner is tried again.
 _AFTER_CONFLICT = 5.0
 
@@ -41,7 +44,7 @@ class Plans:
         """Plan the pass (once, however often the job is delivered) and enqueue its folder jobs."""
         mailbox = self.passes.begin(job)
         if mailbox is None:
-            self._drop(job)
+            log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
             return
         try:
             folders = self._known(mailbox) if mailbox.planned else self._plan(mailbox)
@@ -60,12 +63,6 @@ class Plans:
 
     def _known(self, mailbox: Mailbox) -> list[Folder]:
         return [versioned.folder for versioned in self.folders.all(mailbox.id)]
-
-    def _drop(self, job: MailboxJob) -> None:
-        log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
-        mailbox = self.passes.mailboxes.get(job.mailbox)
-        if mailbox:
-            self.passes.release(mailbox)
 
     def _plan(self, mailbox: Mailbox) -> list[Folder]:
         """Write down what every folder has to carry; returns the mailbox's folders as they are then."""
@@ -103,13 +100,15 @@ class Plans:
         )
 
     def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
-        """As many folder jobs as may run at once; each takes the next folder when it is done with one."""
-        work = sum(folder.has_work for folder in folders)
+        """As many folder jobs as may run at once and have enough to do; each goes from folder to folder."""
+        work = [folder for folder in folders if folder.has_work]
         if not work:
             self.passes.finish(mailbox)
             return
+        left = sum(folder.counts.messages - folder.settled for folder in work)
+        jobs = min(len(work), self.passes.limits.mailbox_connections, 1 + left // WORTH_A_JOB)
         done = sum(folder.settled for folder in folders)
-        for _ in range(min(work, self.passes.limits.mailbox_connections)):
+        for _ in range(jobs):
             send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
 
 

@@ -104,6 +104,7 @@ def test_two_instances_share_the_work_and_no_folder_has_two_writers(
     users = [f"{n}-{user}" for n in range(4)]
     for number, name in enumerate(users):
         fill_user(source_server, name, messages(30 + number, 80, median_bytes=800))
+    fill_user(source_server, users[0], messages(39, 1_200, median_bytes=300))  # enough for two jobs at once
     app = settings(source_server, target_server, CHUNK_SECONDS="1", WINDOW_MESSAGES="10")
     with deployment(tmp_path / "data", app) as mailferry, mailferry.worker(), mailferry.worker():
         mailferry.drop("pilot", csv_of(*users))
