@@ -97,8 +97,11 @@ class Intake:
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
         self.reports.publish_intake(name, problems or (Problem(0, "", refusal.cause, refusal.remedy),))
         now = self.clock()
-        if not self.batches.insert(Batch(name, now, now, refused=refusal.cause, refused_etag=etag)):
-            self.batches.update(name, refused=refusal.cause, refused_etag=etag, updated=now)
+        refused = Batch(name, now, now, refused=refusal.cause, refused_etag=etag)
+        if not self.batches.insert(refused):
+            self.batches.change(
+                name, lambda found: replace(found, refused=refusal.cause, refused_etag=etag, updated=now)
+            )
         log.error("Batch %s is refused: %s", name, refusal.cause)
 
     def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
@@ -112,7 +115,10 @@ class Intake:
         self.admission.wait(endpoint, _tickets(started))
         left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
         problems = [*csv.refused, *left]
-        self.batches.update(name, refused="", refused_etag="", refused_rows=len(problems), updated=self.clock())
+        now = self.clock()
+        self.batches.change(
+            name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems), updated=now)
+        )
         return problems
 
     def _define(self, options: EndpointOptions) -> str:
@@ -146,18 +152,18 @@ class Intake:
         )
         if self.batches.insert(batch):
             return Seal(data_key)
-        self.batches.update(
+        known = self.batches.change(
             name,
-            endpoint=endpoint,
-            include_folders=options.include_folders,
-            exclude_folders=options.exclude_folders,
-            notes=notes,
+            lambda found: replace(
+                found,
+                endpoint=batch.endpoint,
+                include_folders=batch.include_folders,
+                exclude_folders=batch.exclude_folders,
+                notes=batch.notes,
+                wrapped_key=found.wrapped_key or batch.wrapped_key,
+            ),
         )
-        known = self.batches.get(name)
-        if known and known.wrapped_key:
-            return Seal(self.keys.unwrap(known.wrapped_key))
-        self.batches.update(name, wrapped_key=batch.wrapped_key)
-        return Seal(data_key)
+        return Seal(self.keys.unwrap((known or batch).wrapped_key))
 
     def _take_row(self, name: str, endpoint: str, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))

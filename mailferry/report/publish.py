@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.summary import summary_html
@@ -46,7 +46,7 @@ class Reports:
         self._write(name, "skipped.csv", skipped_csv(skipped), _CSV)
         self._write(name, "repaired.csv", repaired_csv(repaired), _CSV)
         self._write(name, "summary.html", summary, "text/html; charset=utf-8")
-        self.batches.update(name, reported=made)
+        self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
 
     def publish_intake(self, name: str, problems: Sequence[Problem]) -> None:

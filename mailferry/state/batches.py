@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from mailferry.errors import Conflict
@@ -68,16 +68,17 @@ class Batches:
             return False
         return True
 
-    def update(self, name: str, **changes: object) -> None:
-        """Set these fields of the batch's newest row."""
+    def change(self, name: str, change: Callable[[Batch], Batch]) -> Batch | None:
+        """Apply `change` to the batch's newest row until nobody interferes; what was written, or None without one."""
         key = batch_key(name)
         while row := self._tables.get(TABLE, _INDEX, key):
-            changed = replace(from_values(Batch, row.values), **changes)  # type: ignore[arg-type]
+            changed = change(from_values(Batch, row.values))
             try:
                 self._tables.commit(TABLE, _INDEX, [Replace(key, to_values(changed), row.etag)])
             except Conflict:
                 continue
-            return
+            return changed
+        return None
 
     def lines(self, name: str, after: str = "", most: int | None = None) -> Iterator[MailboxLine]:
         """The batch's mailboxes in the order of their ids, those after the id `after`."""
