@@ -41,10 +41,10 @@ NO_WINDOW = Window()
 class Folder:
     """The checkpoint of one source folder.
 
-    `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT up to which
-    they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY changes. While
-    `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's, brought by
-    somebody else.
+    `planned_in` is the pass that last wrote down what there is to do. `todo` holds the UIDs not settled yet, those of
+    an open window included; `known_next` is the UIDNEXT up to which they were ever put there. An *epoch* is a life of
+    the source's UIDs: it ends when UIDVALIDITY changes. While `adopt_below` is set, target messages with lower UIDs
+    (under `target_uidvalidity`) may be the source's, brought by somebody else.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Folder:
     why: str
     order: int
     source: str = ""
+    planned_in: int = 0
     gone: bool = False
     excluded: bool = False
     epoch_no: int = 0

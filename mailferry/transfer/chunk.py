@@ -16,6 +16,7 @@ from mailferry.state.jobs import FolderJob, send_folder_job
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
+from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.folder_copy import Ends, FolderCopy
 from mailferry.transfer.sessions import Sessions
 
@@ -37,17 +38,6 @@ class NothingLeft:
     """Every folder is settled (`all_done`), or others are at the rest and will go on by themselves."""
 
     all_done: bool
-
-
-class Deadline:
-    """The soft end of a chunk, well before the platform's hard one."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def passed(self) -> bool:
-        """Whether it is time to stop."""
-        return time.monotonic() >= self._end
 
 
 @dataclass(frozen=True, slots=True)

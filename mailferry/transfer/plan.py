@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from mailferry.errors import Conflict, FolderGone, MailferryError
 from mailferry.imap.values import FolderStatus, ListedFolder
@@ -16,6 +17,7 @@ from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_ma
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
 from mailferry.target.mailbox import TargetMailbox
+from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.epoch import new_epoch, with_new_messages
 from mailferry.transfer.folder_copy import Ends
 from mailferry.transfer.folder_map import Mapping, map_folders
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Messages that are worth logging in once more at both ends.
 WORTH_A_JOB = 500
+
+#: Folders that are planned between two looks at the clock; they fit one transaction.
+_AT_ONCE = 50
 
 #: Seconds until a plan that met another planner is tried again.
 _AFTER_CONFLICT = 5.0
@@ -47,7 +52,10 @@ class Plans:
             log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
             return
         try:
-            folders = self._known(mailbox) if mailbox.planned else self._plan(mailbox)
+            if mailbox.planned or self._plan(mailbox):
+                self._hand_on(mailbox)
+            else:
+                send_mailbox_job(self.queues, job)
         except Conflict:
             log.info("Mailbox %s is being planned by another worker.", mailbox.id)
             send_mailbox_job(self.queues, job, _AFTER_CONFLICT)
@@ -58,39 +66,46 @@ class Plans:
         except Exception as error:
             self.passes.note_crash(mailbox.id, error)
             raise
-        else:
-            self._hand_on(mailbox, folders)
 
-    def _known(self, mailbox: Mailbox) -> list[Folder]:
+    def _plan(self, mailbox: Mailbox) -> bool:
+        """Write down what every folder has to carry; False when time was up before the last.
+
+        Folders that an earlier job of this pass has planned are left as they are.
+        """
+        deadline = Deadline(self.passes.limits.chunk_seconds)
+        known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
+        with self.sessions.open(mailbox) as ends:
+            for some in batched(self._unplanned(mailbox, ends, known), _AT_ONCE, strict=False):
+                plan = [self._plan_folder(mailbox, ends, order, mapping, known) for order, mapping in some]
+                self.folders.write(mailbox.id, [folder for folder in plan if folder])
+                if deadline.passed():
+                    return False
+        self.passes.planned(mailbox, self._folders(mailbox))
+        return True
+
+    def _plan_folder(
+        self, mailbox: Mailbox, ends: Ends, order: int, mapping: Mapping, known: dict[str, Versioned]
+    ) -> tuple[Folder, str | None] | None:
+        """The folder as it is to be written, with the ETag it was read with; None when there is nothing to write."""
+        before = known.get(folder_key(mapping.source.name))
+        folder = replace(_mapped(before.folder if before else None, mapping, order), planned_in=mailbox.pass_no)
+        if mapping.excluded:
+            return (folder, before.etag) if before else None
+        status = _status(ends.source, mapping.source)
+        if status is None:
+            return None
+        return _with_work(folder, status, _source_id(mailbox), ends.target), before.etag if before else None
+
+    def _folders(self, mailbox: Mailbox) -> list[Folder]:
         return [versioned.folder for versioned in self.folders.all(mailbox.id)]
 
-    def _plan(self, mailbox: Mailbox) -> list[Folder]:
-        """Write down what every folder has to carry; returns the mailbox's folders as they are then."""
-        known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
-        source_id = hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
-        with self.sessions.open(mailbox) as ends:
-            planned: list[tuple[Folder, str | None]] = []
-            for order, mapping in enumerate(self._mappings(mailbox, ends, known)):
-                before = known.get(folder_key(mapping.source.name))
-                folder = _mapped(before.folder if before else None, mapping, order)
-                if mapping.excluded:
-                    if before:
-                        planned.append((folder, before.etag))
-                    continue
-                status = _status(ends.source, mapping.source)
-                if status:
-                    folder = _with_work(folder, status, source_id, ends.target)
-                    planned.append((folder, before.etag if before else None))
-        self.folders.write(mailbox.id, planned)
-        after = {key: versioned.folder for key, versioned in known.items()} | {f.key: f for f, _ in planned}
-        folders = list(after.values())
-        self.passes.planned(mailbox, folders)
-        return folders
+    def _unplanned(self, mailbox: Mailbox, ends: Ends, known: dict[str, Versioned]) -> Iterator[tuple[int, Mapping]]:
+        """The folder map in the order of copying, less what this pass has planned.
 
-    def _mappings(self, mailbox: Mailbox, ends: Ends, known: dict[str, Versioned]) -> tuple[Mapping, ...]:
-        """The folder map; folders of earlier passes keep their targets, so that nothing moves between passes."""
+        Folders of earlier passes keep their targets, so that nothing moves between passes.
+        """
         batch = self.passes.batches.get(mailbox.batch)
-        return map_folders(
+        mappings = map_folders(
             ends.source.folders(),
             ends.target.folders(),
             EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
@@ -98,9 +113,12 @@ class Plans:
             exclude=batch.exclude_folders if batch else (),
             settled={v.folder.name: v.folder.target_path for v in known.values()},
         )
+        planned = {v.folder.name for v in known.values() if v.folder.planned_in == mailbox.pass_no}
+        return ((order, mapping) for order, mapping in enumerate(mappings) if mapping.source.name not in planned)
 
-    def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
+    def _hand_on(self, mailbox: Mailbox) -> None:
         """As many folder jobs as may run at once and have enough to do; each goes from folder to folder."""
+        folders = self._folders(mailbox)
         work = [folder for folder in folders if folder.has_work]
         if not work:
             self.passes.finish(mailbox)
@@ -110,6 +128,11 @@ class Plans:
         done = sum(folder.settled for folder in folders)
         for _ in range(jobs):
             send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+
+
+def _source_id(mailbox: Mailbox) -> str:
+    """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
+    return hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
 
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:

@@ -395,3 +395,20 @@ def test_a_folder_that_is_included_later_arrives_later(
     engine.services.sync.run()
     engine.run()
     assert_migrated(source_server, target_server, user)
+
+
+def test_planning_many_folders_stops_at_the_deadline_and_goes_on_where_it_was(
+    engine: Engine, source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    names = [f"Folder {number:03d}" for number in range(120)]
+    fill_user(source_server, user, [simple(number, name) for number, name in enumerate(names)])
+    engine.drop("batch", csv_of(user))
+    object.__setattr__(engine.services.chunks.passes.limits, "chunk_seconds", 0.0)
+    planned = []
+    while engine.line("batch").status is not Status.SYNCING and len(planned) < 10:
+        assert engine.step()
+        planned.append(len(Folders(engine.storage).all(engine.line("batch").mailbox)))
+    assert planned == [50, 100, 121, 121]  # INBOX too; the last job finds that nothing is left to plan
+    object.__setattr__(engine.services.chunks.passes.limits, "chunk_seconds", 60.0)
+    engine.run()
+    assert_migrated(source_server, target_server, user)
