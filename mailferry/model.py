@@ -1,10 +1,12 @@
-"""The things an administrator knows by name (batch, mailbox, skipped item) and the states they can be in."""
+"""The things an administrator knows by name (endpoint, mailbox, skipped item) and the states they can be in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from mailferry.imap.values import Security, Server
 
 
 class Status(StrEnum):
@@ -17,6 +19,26 @@ class Status(StrEnum):
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
     FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A source server, and how many of its mailboxes are copied at once."""
+
+    host: str
+    port: int = 993
+    security: Security = Security.SSL
+    check_certificate: bool = True
+    max_concurrent: int = 20
+
+    @property
+    def id(self) -> str:
+        """Names it in tables: the same host and port are the same server."""
+        return f"{self.host.lower()}:{self.port}"
+
+    def server(self, timeout: float) -> Server:
+        """Where to connect; `timeout` in seconds."""
+        return Server("source", self.host, self.port, self.security, self.check_certificate, timeout)
 
 
 @dataclass(frozen=True, slots=True)

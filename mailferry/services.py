@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailferry.intake.ingest import Intake
-from mailferry.intake.options import EndpointOptions
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
+from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
 from mailferry.report.status import StatusPages
 from mailferry.secrets.seal import LocalKey
@@ -64,13 +64,11 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     )
 
 
-def _default_endpoint(settings: Settings) -> EndpointOptions | None:
+def _default_endpoint(settings: Settings) -> Endpoint | None:
     server = settings.source
     if server is None:
         return None
-    return EndpointOptions(
-        server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent
-    )
+    return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
 
 
 def _tokens(settings: Settings) -> TokenSource | None:

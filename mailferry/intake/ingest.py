@@ -11,12 +11,12 @@ from enum import Enum
 from mailferry.errors import BatchRefused
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
-from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
+from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
-from mailferry.model import MailboxLine, Problem, Status
+from mailferry.model import Endpoint, MailboxLine, Problem, Status
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
-from mailferry.state.admission import Admission, Endpoint, Ticket, endpoint_id
+from mailferry.state.admission import Admission, Ticket
 from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
@@ -58,7 +58,7 @@ class Intake:
     reports: Reports
     blobs: Blobs
     keys: KeyWrapper
-    default_endpoint: EndpointOptions | None
+    default_endpoint: Endpoint | None
     clock: Clock = utc_now
 
     def take(self, file: str) -> None:
@@ -85,7 +85,7 @@ class Intake:
         problems = self._write(name, csv, options)
         self.reports.publish_intake(name, problems)
         self.blobs.delete(CONTAINER, file, blob.etag)
-        self.admission.admit(endpoint_id(options.endpoint.host, options.endpoint.port))
+        self.admission.admit(options.endpoint.id)
         self.reports.publish(name)
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
@@ -106,7 +106,8 @@ class Intake:
 
     def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
         """Write everything down; returns the rows that were refused."""
-        endpoint = self._define(options.endpoint)
+        self.admission.define(options.endpoint)
+        endpoint = options.endpoint.id
         seal = self._batch(name, endpoint, csv, options)
         with ThreadPoolExecutor(_WRITERS) as pool:
             outcomes = list(pool.map(lambda row: self._take_row(name, endpoint, seal, row), csv.rows))
@@ -120,20 +121,6 @@ class Intake:
             name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems), updated=now)
         )
         return problems
-
-    def _define(self, options: EndpointOptions) -> str:
-        endpoint = endpoint_id(options.host, options.port)
-        self.admission.define(
-            Endpoint(
-                endpoint,
-                options.host,
-                options.port,
-                options.security,
-                options.check_certificate,
-                options.max_concurrent,
-            )
-        )
-        return endpoint
 
     def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> Seal:
         """Write the batch's row; a batch that exists keeps its data key, with which its mailboxes are sealed."""

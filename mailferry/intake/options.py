@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import Security
+from mailferry.model import Endpoint
 
 MAX_BYTES = 1024 * 1024  #: largest options file that is read
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
@@ -31,26 +32,15 @@ _REMEDY = "Correct the options file, then drop it and the CSV again."
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointOptions:
-    """The source server of a batch, and how many of its mailboxes are copied at once."""
-
-    host: str
-    port: int = 993
-    security: Security = Security.SSL
-    check_certificate: bool = True
-    max_concurrent: int = 20
-
-
-@dataclass(frozen=True, slots=True)
 class BatchOptions:
     """All a batch may say. The folder lists hold patterns as `mailferry.transfer.folder_map` takes them."""
 
-    endpoint: EndpointOptions
+    endpoint: Endpoint
     include_folders: tuple[str, ...] = ()
     exclude_folders: tuple[str, ...] = ()
 
 
-def read_options(data: bytes | None, default: EndpointOptions | None) -> BatchOptions:
+def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
     """Read an options file; None when there is none beside the CSV.
 
     Raises `BatchRefused` naming every bad value by its path, as in `$.endpoint.port`.
@@ -114,9 +104,9 @@ def _check_keys(section: _Object, path: str, known: Sequence[str], problems: lis
             problems.append(f"{path}.{_short(key)} is unknown; {hint}")
 
 
-def _endpoint(section: _Object, default: EndpointOptions | None, problems: list[str]) -> EndpointOptions:
+def _endpoint(section: _Object, default: Endpoint | None, problems: list[str]) -> Endpoint:
     """The endpoint of the batch, field by field: the file's value, else the default's."""
-    base = default or EndpointOptions(host="")
+    base = default or Endpoint(host="")
 
     def value[T](key: str, read: Callable[[object], T | None], otherwise: T, allowed: str) -> T:
         if key not in section:
@@ -132,7 +122,7 @@ def _endpoint(section: _Object, default: EndpointOptions | None, problems: list[
     security = value("security", _security, base.security, '"ssl", "starttls" or "none"')
     # A batch that changes the protection alone means that protection's own port (RFC 8314 §3.2, RFC 3501 §2.1).
     port = base.port if default and security is base.security else (993 if security is Security.SSL else 143)
-    return EndpointOptions(
+    return Endpoint(
         host,
         value("port", _whole(65535), port, "a whole number from 1 to 65535"),
         security,

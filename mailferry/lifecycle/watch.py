@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.passes import Passes
+from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
-from mailferry.state.admission import Admission, Endpoint, Slot
+from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailferry.errors import Conflict
-from mailferry.imap.values import Security, Server
+from mailferry.model import Endpoint
 from mailferry.state.batches import batch_key
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import MailboxJob, send_mailbox_job
@@ -27,23 +27,6 @@ _WAIT = "wait|"
 
 #: Mailboxes admitted in one transaction: each takes a delete and an insert, beside the endpoint's row.
 _AT_ONCE = (TRANSACTION - 1) // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A source server and how many mailboxes it serves at once. `turn` counts admissions."""
-
-    id: str
-    host: str
-    port: int
-    security: Security
-    check_certificate: bool
-    max_concurrent: int
-    turn: int = 0
-
-    def server(self, timeout: float) -> Server:
-        """Where to connect."""
-        return Server("source", self.host, self.port, self.security, self.check_certificate, timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +57,6 @@ class Slot:
 
 def _line_of(batch: str, incremental: bool) -> str:
     return f"{_WAIT}{1 if incremental else 2}|{batch_key(batch)}|"
-
-
-def endpoint_id(host: str, port: int) -> str:
-    """The endpoint's partition."""
-    return f"{host.lower()}:{port}"
 
 
 class Admission:
@@ -137,7 +115,7 @@ class Admission:
         if not admitted:
             return 0
         now = self._clock()
-        operations: list[Operation] = [Replace(_ENDPOINT, dict(row.values) | {"turn": known.turn + 1}, row.etag)]
+        operations: list[Operation] = [Replace(_ENDPOINT, row.values, row.etag)]
         operations += (Delete(t.key) for t in admitted)
         operations += (Insert(_SLOT + t.mailbox, to_values(Slot(t.mailbox, t.batch, t.pass_no, now))) for t in admitted)
         try:

@@ -404,7 +404,7 @@ def test_planning_many_folders_stops_at_the_deadline_and_goes_on_where_it_was(
     fill_user(source_server, user, [simple(number, name) for number, name in enumerate(names)])
     engine.drop("batch", csv_of(user))
     object.__setattr__(engine.services.chunks.passes.limits, "chunk_seconds", 0.0)
-    planned = []
+    planned: list[int] = []
     while engine.line("batch").status is not Status.SYNCING and len(planned) < 10:
         assert engine.step()
         planned.append(len(Folders(engine.storage).all(engine.line("batch").mailbox)))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailferry.imap.values import Security
-from mailferry.state.admission import Admission, Endpoint, Ticket
+from mailferry.model import Endpoint
+from mailferry.state.admission import Admission, Ticket
 from mailferry.state.jobs import MAILBOX_JOBS
 from mailferry.state.memory import MemoryQueues, memory_storage
 from mailferry.state.storage import Storage
@@ -17,7 +17,7 @@ ENDPOINT = "imap.example.com:993"
 
 
 def endpoint(max_concurrent: int) -> Endpoint:
-    return Endpoint(ENDPOINT, "imap.example.com", 993, Security.SSL, True, max_concurrent)
+    return Endpoint("imap.example.com", max_concurrent=max_concurrent)
 
 
 def ticket(number: int, *, incremental: bool = False, batch: str = "b") -> Ticket:

@@ -6,16 +6,17 @@ import pytest
 
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import Security
-from mailferry.intake.options import BatchOptions, EndpointOptions, read_options
+from mailferry.intake.options import BatchOptions, read_options
+from mailferry.model import Endpoint
 
-DEFAULT = EndpointOptions("imap.default.example", 1993, Security.SSL, True, 20)
+DEFAULT = Endpoint("imap.default.example", 1993, Security.SSL, True, 20)
 
 
-def read(value: object, default: EndpointOptions | None = DEFAULT) -> BatchOptions:
+def read(value: object, default: Endpoint | None = DEFAULT) -> BatchOptions:
     return read_options(json.dumps(value).encode(), default)
 
 
-def cause(data: object, default: EndpointOptions | None = DEFAULT) -> str:
+def cause(data: object, default: Endpoint | None = DEFAULT) -> str:
     with pytest.raises(BatchRefused) as caught:
         read_options(data if isinstance(data, bytes) else json.dumps(data).encode(), default)
     assert caught.value.remedy
@@ -41,19 +42,19 @@ def test_everything_can_be_said() -> None:
         },
         None,
     )
-    endpoint = EndpointOptions("imap.example.com", 143, Security.STARTTLS, False, 5)
+    endpoint = Endpoint("imap.example.com", 143, Security.STARTTLS, False, 5)
     assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",))
 
 
 def test_what_is_left_out_comes_from_the_default() -> None:
-    assert read({"endpoint": {"host": "other.example"}}).endpoint == EndpointOptions("other.example", 1993)
+    assert read({"endpoint": {"host": "other.example"}}).endpoint == Endpoint("other.example", 1993)
 
 
 @pytest.mark.parametrize(
     ("security", "default", "port"),
     [("starttls", DEFAULT, 143), ("ssl", DEFAULT, 1993), ("ssl", None, 993), ("none", None, 143)],
 )
-def test_another_protection_brings_its_own_port(security: str, default: EndpointOptions | None, port: int) -> None:
+def test_another_protection_brings_its_own_port(security: str, default: Endpoint | None, port: int) -> None:
     assert read({"endpoint": {"host": "h.example", "security": security}}, default).endpoint.port == port
 
 
@@ -74,8 +75,8 @@ def test_what_is_no_host_is_refused_by_its_path(host: object) -> None:
     assert cause({"endpoint": {"host": host}}).startswith("$.endpoint.host is ")
 
 
-@pytest.mark.parametrize("default", [None, EndpointOptions("")])
-def test_no_host_anywhere_names_the_setting(default: EndpointOptions | None) -> None:
+@pytest.mark.parametrize("default", [None, Endpoint("")])
+def test_no_host_anywhere_names_the_setting(default: Endpoint | None) -> None:
     assert "SOURCE_HOST" in cause({}, default)
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from mailferry.errors import Busy, LoginRefused
 from mailferry.lifecycle.passes import Passes
-from mailferry.model import Counts, Status
-from mailferry.state.admission import Admission, endpoint_id
+from mailferry.model import Counts, Endpoint, Status
+from mailferry.state.admission import Admission
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, FolderJob, MailboxJob, read_folder_job
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.state.uids import UidRanges
 from tests.support.engine import Engine, csv_of, settings_for
 
-ENDPOINT = endpoint_id("imap.example.com", 993)
+ENDPOINT = Endpoint("imap.example.com").id
 
 
 @pytest.fixture
