@@ -13,6 +13,8 @@ from devhost.worker import Value, Worker
 
 #: Statuses in which a mailbox has arrived.
 ARRIVED = frozenset({"Synced", "Completed", "CompletedWithWarnings"})
+#: Statuses in which nothing more happens by itself.
+AT_REST = ARRIVED | {"Failed", "IncrementalFailed", "Stopped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Api:
     def there(self) -> bool:
         """Whether the app has both functions."""
         return len(self._routes) == 2
+
+    async def at_rest(self) -> bool:
+        """Whether the app has batches and no mailbox of theirs is waiting or at work."""
+        batches = await self.batches() if self.there else None
+        return bool(batches) and all(box.status in AT_REST for batch in batches or () for box in batch.mailboxes)
 
     async def batches(self) -> list[Batch] | None:
         """All batches as they are now, or None when the app does not answer.

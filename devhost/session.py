@@ -88,7 +88,7 @@ class Session:
             if not self._options.until_idle:
                 await self._stop.wait()
                 return 0
-            worked = await until_idle(host, self._options.wait, self._stop)
+            worked = await until_idle(host, self._options.wait, self._stop, api.at_rest)
             if self._signal:
                 return 128 + self._signal
             if not worked:

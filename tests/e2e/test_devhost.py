@@ -26,7 +26,7 @@ from tests.support.mail import fill_user, mail_of, messages, odd_messages
 
 
 def settings(source: Dovecot, target: Dovecot, **more: str) -> dict[str, str]:
-    return settings_for((source.host, source.port), (target.host, target.port), **more)
+    return settings_for((source.host, source.port), (target.host, target.port)) | more
 
 
 def test_a_dropped_csv_arrives_and_stays_in_sync(
@@ -214,3 +214,21 @@ def test_without_a_sealing_key_devhost_makes_one_and_keeps_it(
         assert mailferry.run_until_idle("--fire", "sync").returncode == 0
         assert key.read_text() == before
         assert mailferry.lines("pilot")[user].passes == 2
+
+
+def test_after_a_kill_nobody_waits_for_the_messages_the_dead_worker_holds(
+    source_server: Dovecot, target_server: Dovecot, user: str, tmp_path: Path
+) -> None:
+    fill_user(source_server, user, messages(60, 200, folders=["INBOX"], median_bytes=500))
+    with Relay((target_server.host, target_server.port), latency=0.004) as relay:
+        app = settings(source_server, target_server, TARGET_PORT=str(relay.port), LEASE_SECONDS="4")
+        with deployment(tmp_path / "data", app) as mailferry:
+            # With the host's real ten minutes: the watch finds the expired lease long before the message comes back.
+            with mailferry.worker() as worker:
+                mailferry.drop("pilot", csv_of(user))
+                wait_for("copying", lambda: _arrived(target_server, user) >= 20)
+                os.kill(worker.pid, signal.SIGKILL)
+            done = mailferry.run_until_idle()
+            assert done.returncode == 0, done.stderr
+            assert mailferry.queue_length("folder-jobs") > 0
+    assert_same_mail(mail_of(source_server, user), mail_of(target_server, user))
