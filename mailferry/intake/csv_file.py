@@ -22,6 +22,9 @@ from mailferry.intake.csv_text import decoded
 from mailferry.intake.problems import StructureRefused
 from mailferry.model import Problem
 
+#: Longest address, login, password or root, in characters: what a table's column surely holds, sealed or not.
+LONGEST_CELL = 1_024
+
 #: The most rows one batch may have.
 MAX_ROWS = 50_000
 
@@ -211,6 +214,9 @@ def _cell_problem(line: int, column: str, raw: str) -> Problem | None:
         if column not in REQUIRED:
             return None
         return Problem(line, column, f"{column} is empty.", f"Fill in {column}.")
+    if len(raw) > LONGEST_CELL:
+        cause = f"{column} has {len(raw):,} characters; at most {LONGEST_CELL:,} can be used."
+        return Problem(line, column, cause, f"Check the row. {_QUOTING}")
     if column == "Password":
         return None
     if raw[0].isspace() and len(value) > 1 and value[0] == value[-1] == '"':

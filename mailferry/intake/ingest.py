@@ -31,6 +31,11 @@ CONTAINER = "batches"
 _WRITERS = 8
 
 
+#: Characters of a note and of a refusal in the batch's row; `intake.csv` has the whole of it.
+_LONGEST_NOTE = 500
+_LONGEST_REFUSAL = 2_000
+
+
 class _Taken(Enum):
     """What intake did with a row."""
 
@@ -40,8 +45,6 @@ class _Taken(Enum):
     ELSEWHERE = "elsewhere"
     BUSY = "busy"
 
-
-_ROOT_NOTE = "UserRoot is kept, but not used yet: all folders of the login are migrated."
 
 _STARTED = frozenset({_Taken.NEW, _Taken.RESTARTED})
 _LEFT = frozenset({_Taken.ELSEWHERE, _Taken.BUSY})
@@ -96,12 +99,10 @@ class Intake:
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
         self.reports.publish_intake(name, problems or (Problem(0, "", refusal.cause, refusal.remedy),))
-        now = self.clock()
-        refused = Batch(name, now, now, refused=refusal.cause, refused_etag=etag)
+        cause = refusal.cause[:_LONGEST_REFUSAL]
+        refused = Batch(name, self.clock(), refused=cause, refused_etag=etag)
         if not self.batches.insert(refused):
-            self.batches.change(
-                name, lambda found: replace(found, refused=refusal.cause, refused_etag=etag, updated=now)
-            )
+            self.batches.change(name, lambda found: replace(found, refused=cause, refused_etag=etag))
         log.error("Batch %s is refused: %s", name, refusal.cause)
 
     def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
@@ -116,20 +117,16 @@ class Intake:
         self.admission.wait(endpoint, _tickets(started))
         left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
         problems = [*csv.refused, *left]
-        now = self.clock()
-        self.batches.change(
-            name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems), updated=now)
-        )
+        self.batches.change(name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems)))
         return problems
 
     def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> Seal:
         """Write the batch's row; a batch that exists keeps its data key, with which its mailboxes are sealed."""
         now = self.clock()
         data_key = new_data_key()
-        notes = csv.notes + ((_ROOT_NOTE,) if any(row.user_root for row in csv.rows) else ())
+        notes = tuple(note[:_LONGEST_NOTE] for note in (*csv.notes, *_unused(csv)))
         batch = Batch(
             name,
-            now,
             now,
             endpoint,
             options.include_folders,
@@ -224,6 +221,17 @@ def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
     for mailbox in mailboxes:
         incremental = mailbox.last_synced is not None
         yield Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental)
+
+
+def _unused(csv: CsvFile) -> list[str]:
+    """What the CSV says that has no effect: nobody shall believe it has."""
+    notes = []
+    if any(row.user_root for row in csv.rows):
+        notes.append("UserRoot is kept, but not used yet: all folders of the login are migrated.")
+    if csv.rows and csv.rows[0].extra:
+        columns = ", ".join(name[:60] for name, _ in csv.rows[0].extra[:20])
+        notes.append(f"These columns are not used, and not stored since they may hold secrets: {columns}.")
+    return notes
 
 
 def _left(taken: _Taken, row: Row, known: Mailbox) -> Problem:

@@ -20,7 +20,7 @@ from mailferry.errors import BatchRefused
 from mailferry.imap.values import Security
 from mailferry.model import Endpoint
 
-MAX_BYTES = 1024 * 1024  #: largest options file that is read
+MAX_BYTES = 20_000  #: largest options file that is read; its lists of folders must fit columns of a table
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
 
 _TOP_KEYS = ("endpoint", "include_folders", "exclude_folders")

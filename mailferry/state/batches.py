@@ -28,7 +28,6 @@ class Batch:
 
     name: str
     created: datetime
-    updated: datetime
     endpoint: str = ""
     include_folders: tuple[str, ...] = ()
     exclude_folders: tuple[str, ...] = ()
@@ -80,14 +79,9 @@ class Batches:
             return changed
         return None
 
-    def lines(self, name: str, after: str = "", most: int | None = None) -> Iterator[MailboxLine]:
-        """The batch's mailboxes in the order of their ids, those after the id `after`."""
-        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most if not after else None)
-        found = (from_values(MailboxLine, row.values) for row in rows if row.key > _LINE + after)
-        for number, line in enumerate(found, start=1):
-            yield line
-            if number == most:
-                return
+    def lines(self, name: str) -> Iterator[MailboxLine]:
+        """The batch's mailboxes in the order of their ids."""
+        return (from_values(MailboxLine, row.values) for row in self._tables.rows(TABLE, batch_key(name), _LINE))
 
     def write_lines(self, lines: Iterable[MailboxLine]) -> None:
         """Write the lines of one batch, whatever was there."""

@@ -65,8 +65,8 @@ class FolderCopy:
     def _folder(self) -> Folder:
         return self._claim.folder
 
-    def run(self) -> bool:
-        """Copy until the folder is done (True) or it is time to stop (False).
+    def run(self) -> None:
+        """Copy until the folder is done or it is time to stop.
 
         Raises what servers and storage raise; everything that was certain by then is in the ledger, and what was on
         its way is written down as in doubt.
@@ -75,12 +75,12 @@ class FolderCopy:
             status = self._source.examine(self._folder.name)
         except FolderGone:
             self._write(UidRanges(), gone="It was deleted or renamed at the source before it was copied to its end.")
-            return True
+            return
         name, opened = self._open_target()
         self._begin_epoch_if_needed(status, opened.status)
         uidnext = self._settle_doubt(opened.status)
-        self._carry_on(self._carrier(name, opened), uidnext)
-        return not self._folder.has_work
+        if self._folder.todo:
+            self._carry_on(self._carrier(name, opened), uidnext)
 
     def _open_target(self) -> tuple[bytes, OpenFolder]:
         path = self._folder.target_path
@@ -107,9 +107,10 @@ class FolderCopy:
             return target.uidnext
         same_uids = window.target_uidvalidity == target.uidvalidity
         arrived = TargetIndex(self._holding(self._target.identities(window.target_uidnext if same_uids else 1)))
-        pairs = arrived.claim(self._source.identities(list(window.uids.uids())), strict=False)
+        sent = self._source.identities(list(window.uids.uids()))
+        pairs = arrived.claim(sent, strict=False)
         todo = self._folder.todo.without(UidRanges.of(pair.source for pair in pairs))
-        self._write(todo, Entry(copied=tuple(pairs)))
+        self._write(todo, Entry(copied=tuple(pairs), bytes=sum(sent[pair.source].size for pair in pairs)))
         return max([target.uidnext, *(pair.target + 1 for pair in pairs)])
 
     def _carry_on(self, carrier: Carrier, uidnext: int) -> None:

@@ -237,3 +237,26 @@ def test_a_user_root_is_accepted_with_a_note_that_it_has_no_effect_yet(engine: E
     assert batch is not None
     assert any("UserRoot" in note for note in batch.notes)
     assert "UserRoot" in engine.report("batch", "summary.html")
+
+
+def test_what_no_table_could_hold_is_refused_or_shortened_before_it_is_written(engine: Engine) -> None:
+    long = "x" * 40_000
+    engine.drop("rows", f"EmailAddress,UserName,Password\na@x.y,{long},pw\nb@x.y,b,{long}\nc@x.y,c,pw\n")
+    assert engine.lines("rows").keys() == {"c@x.y"}
+    report = engine.report("rows", "intake.csv")
+    assert "UserName has 40,000 characters" in report
+    assert "Password has 40,000 characters" in report
+    assert long not in report
+    engine.drop("columns", f"EmailAddress,UserName,Password,{long}\nd@x.y,d,pw,{long}\n")
+    assert engine.lines("columns").keys() == {"d@x.y"}
+    engine.drop("options", csv_of("e@x.y"), json.dumps({"exclude_folders": [long]}))
+    assert "options file" in engine.report("options", "intake.csv")
+    engine.drop("keys", csv_of("f@x.y"), json.dumps({f"unknown {n}": 1 for n in range(900)}))
+    assert "unknown 899" in engine.report("keys", "intake.csv")
+
+
+def test_columns_that_have_no_effect_are_named(engine: Engine) -> None:
+    engine.drop("batch", "EmailAddress,UserName,Password,Department\na@x.y,a,pw,Sales\n")
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert any("Department" in note for note in batch.notes)
