@@ -6,10 +6,12 @@ MailferryError
 ├── SealBroken                     a sealed password can't be opened
 ├── Conflict                       somebody else wrote the state first (optimistic concurrency)
 │   └── LeaseLost                  the folder belongs to another worker now: stop before the next APPEND
+├── NoRoom                         the disk has no room for a message that is on its way
 ├── ServerError                    an IMAP server, at one `side` ("source" or "target")
 │   ├── Transient                  worth trying again later
 │   │   ├── Unreachable            name not found, connection refused, no answer
-│   │   ├── ConnectionLost         cut, timed out or closed by BYE in mid-session
+│   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
+│   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
@@ -60,6 +62,12 @@ class LeaseLost(Conflict):
     """The folder's lease is gone; another worker may be writing. Nothing more may be appended."""
 
 
+class NoRoom(MailferryError):
+    """The temporary folder has no room for a large message on its way from one server to the other."""
+
+    retry = True
+
+
 class ServerError(MailferryError):
     """Something an IMAP server did or didn't do. `side` is "source" or "target"."""
 
@@ -80,6 +88,10 @@ class Unreachable(Transient):
 
 class ConnectionLost(Transient):
     """The connection was cut, timed out, or was closed by the server (BYE) in mid-session."""
+
+
+class ConnectionCut(ConnectionLost):
+    """The connection is gone without a word from the server: by its fault, the network's or anybody's in between."""
 
 
 class Busy(Transient):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -43,9 +43,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of a mailbox's (or folder's) messages so far. `bytes` counts the copied ones.
+    """What became of a mailbox's (or folder's) messages so far.
 
     `messages` is how many the source has shown; each ends as copied, adopted (was in the target already) or skipped.
+    The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
+    from the target before they were verified, `missing` have gone again since, `unchecked` could not be looked for
+    because the target gave no UID for them. `bytes` is what was sent.
     """
 
     messages: int = 0
@@ -53,17 +56,21 @@ class Counts:
     adopted: int = 0
     skipped: int = 0
     repaired: int = 0
+    copied_again: int = 0
+    missing: int = 0
+    unchecked: int = 0
     bytes: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.messages + other.messages,
-            self.copied + other.copied,
-            self.adopted + other.adopted,
-            self.skipped + other.skipped,
-            self.repaired + other.repaired,
-            self.bytes + other.bytes,
-        )
+        return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, field.name) - getattr(other, field.name) for field in fields(self)))
+
+    @property
+    def settled(self) -> int:
+        """Messages about which nothing is open: copied, adopted or skipped."""
+        return self.copied + self.adopted + self.skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +95,27 @@ class MailboxLine:
     last_synced: datetime | None = None
 
 
+class ItemKind(StrEnum):
+    """Why a message is listed by itself: stable words, as reports and the HTTP API show them."""
+
+    TOO_LARGE = "TooLarge"
+    REFUSED = "Refused"
+    UNREADABLE = "Unreadable"
+    REPAIRED = "Repaired"
+    COPIED_AGAIN = "CopiedAgain"
+
+
+#: Kinds of messages that are in the target; all others were skipped.
+CARRIED = frozenset({ItemKind.REPAIRED, ItemKind.COPIED_AGAIN})
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A message that did not go over as it was: skipped, or carried after a repair. `kind` is a stable word."""
+    """A message that did not go over as it was, or not at once: skipped, or carried after a repair or again."""
 
     folder: str
     uid: int
-    kind: str  #: "TooLarge", "Refused", "Unreadable", "Vanished", "Repaired"
+    kind: ItemKind
     reason: str
     remedy: str
     subject: str
@@ -103,7 +124,8 @@ class Item:
 
     @property
     def skipped(self) -> bool:
-        return self.kind != "Repaired"
+        """Whether the message is not in the target."""
+        return self.kind not in CARRIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from mailferry.errors import SettingsError
 from mailferry.imap.values import Security, Server
+from mailferry.target.profile import Overrides, read_overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Limits:
 
     chunk_seconds: float = 240.0
     lease_seconds: float = 120.0
-    window_messages: int = 98
+    window_messages: int = 200
     window_bytes: int = 16 * 1024 * 1024
     message_bytes: int = 150 * 1024 * 1024
     mailbox_connections: int = 2
@@ -38,6 +39,7 @@ class Settings:
     target: Server
     target_auth: Literal["xoauth2", "login"]
     target_password: str = field(repr=False)
+    target_profile: Overrides
     entra_tenant_id: str
     entra_client_id: str
     entra_client_secret: str = field(repr=False)
@@ -55,6 +57,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         target=_server(read, "target", "TARGET", "outlook.office365.com"),
         target_auth="login" if read.choice("TARGET_AUTH", "xoauth2", ("xoauth2", "login")) == "login" else "xoauth2",
         target_password=read.text("TARGET_PASSWORD"),
+        target_profile=read_overrides(read.text("TARGET_PROFILE")),
         entra_tenant_id=read.text("ENTRA_TENANT_ID"),
         entra_client_id=read.text("ENTRA_CLIENT_ID"),
         entra_client_secret=read.text("ENTRA_CLIENT_SECRET"),
@@ -115,7 +118,7 @@ def _limits(read: _Reader) -> Limits:
         # The soft deadline must leave the last window time to end before functionTimeout (10 minutes).
         chunk_seconds=read.seconds("CHUNK_SECONDS", plain.chunk_seconds, 1, 420),
         lease_seconds=read.seconds("LEASE_SECONDS", plain.lease_seconds, 2, 600),
-        window_messages=read.number("WINDOW_MESSAGES", plain.window_messages, 1, 98),
+        window_messages=read.number("WINDOW_MESSAGES", plain.window_messages, 1, 300),
         window_bytes=read.number("WINDOW_BYTES", plain.window_bytes, 1, 512 * 1024 * 1024),
         message_bytes=read.number("MAX_MESSAGE_BYTES", plain.message_bytes, 1, 2 * 1024**3),
         mailbox_connections=read.number("MAILBOX_CONNECTIONS", plain.mailbox_connections, 1, 16),

@@ -15,12 +15,13 @@ from imapclient.exceptions import CapabilityError
 from mailferry.errors import ConnectionLost
 from mailferry.imap import failures
 from mailferry.imap.values import Security, Server
-from mailferry.imap.wire import Wire
+from mailferry.imap.wire import HELD_LIMIT, Wire
 
 log = logging.getLogger(__name__)
 
-#: Lines that may answer a command before and around the login; imaplib keeps all of them in memory.
+#: Lines and bytes that may answer a command before and around the login; imaplib keeps all of them in memory.
 LINES_MOST = 10_000
+ANSWER_LIMIT = HELD_LIMIT
 
 _KEYWORD = re.compile(rb"(\S+ )([A-Za-z]+)")
 
@@ -33,6 +34,7 @@ class _Imap4(imaplib.IMAP4):
         self.context = context
         self.greeting = b""
         self._lines = 0
+        self._bytes = 0
         super().__init__(server.host, server.port, server.timeout)
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
@@ -58,27 +60,33 @@ class _Imap4(imaplib.IMAP4):
         return "OK", [None]
 
     def read(self, size: int) -> bytes:
+        self._account(0, size)
         return self.wire.literal(size)
 
     def readline(self) -> bytes:
         line = b""
         while not line:
-            self._lines += 1
-            if self._lines > LINES_MOST:
-                self.wire.close()
-                raise failures.of_nonsense(self.server, "responses without end")
-            line = self.wire.line().lstrip(b"\0 \t")
+            line = self.wire.line()
+            self._account(1, len(line))
+            line = line.lstrip(b"\0 \t")
         if not self.greeting:
             self._take_greeting(line)
         return _KEYWORD.sub(lambda found: found[1] + found[2].upper(), line, count=1) + b"\r\n"
 
     def send(self, data: bytes) -> None:  # type: ignore[override]
-        self._lines = 0
+        self._lines = self._bytes = 0
         self.wire.begin()
         self.wire.send(data)
 
     def shutdown(self) -> None:
         self.wire.close()
+
+    def _account(self, lines: int, size: int) -> None:
+        self._lines += lines
+        self._bytes += size
+        if self._lines > LINES_MOST or self._bytes > ANSWER_LIMIT:
+            self.wire.close()
+            raise failures.of_nonsense(self.server, "responses without end")
 
     def _take_greeting(self, line: bytes) -> None:
         if not line.upper().startswith((b"* OK", b"* PREAUTH")):
@@ -87,6 +95,7 @@ class _Imap4(imaplib.IMAP4):
 
     def _secured(self, sock: socket.socket) -> ssl.SSLSocket:
         context = self.context or ssl.create_default_context()
+        sock.settimeout(self.server.timeout)
         try:
             return context.wrap_socket(sock, server_hostname=self.server.host)
         except (OSError, ValueError):
@@ -100,13 +109,16 @@ class Client(IMAPClient):  # type: ignore[misc]
     def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
         self._server = server
         self._context = context
-        super().__init__(server.host, server.port, use_uid=True, ssl=False, timeout=server.timeout)
+        super().__init__(server.host, server.port, use_uid=True, ssl=False)
         self.folder_encode = False
         self.normalise_times = False
         self.imap4.debug = 0  # IMAPClient switches imaplib's log of all commands on
 
     def _create_IMAP4(self) -> _Imap4:  # noqa: N802 - IMAPClient's own hook
         return _Imap4(self._server, self._context)
+
+    def _set_read_timeout(self) -> None:
+        """Nothing: the wire keeps the deadlines, on a socket that must never block."""
 
     @property
     def imap4(self) -> _Imap4:

@@ -19,6 +19,7 @@ from mailferry.imap.values import Login, Server
 
 #: What we say we are (RFC 2971).
 _CLIENT = {"name": "Mailferry"}
+_COMPRESS = "COMPRESS=DEFLATE"
 
 
 class Connection(Session):
@@ -51,6 +52,16 @@ class Connection(Session):
             client.imap4.wire.close()
             raise
         return connection
+
+    def compress(self) -> None:
+        """Have both directions deflated from now on, where the server offers that (RFC 4978) and agrees.
+
+        It is asked once: a server that refuses isn't asked again, and there is no way back.
+        """
+        if self.has(_COMPRESS):
+            self.capabilities -= {_COMPRESS.encode()}
+            if self.run(b"COMPRESS", b"DEFLATE").ok:
+                self.wire.compress()
 
     def _introduce(self) -> None:
         """Learn who the server is and where it keeps personal folders; what it won't say stays unknown."""

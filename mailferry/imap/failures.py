@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from mailferry.errors import (
     Busy,
     CertificateRefused,
+    ConnectionCut,
     ConnectionLost,
     FolderGone,
     LoginRefused,
@@ -235,10 +236,10 @@ def of_bye(server: Server, text: bytes) -> ConnectionLost:
     return error
 
 
-def of_cut(server: Server, error: OSError | None = None) -> ConnectionLost:
+def of_cut(server: Server, error: OSError | None = None) -> ConnectionCut:
     """The connection is gone without a word."""
     reason = f": {_reason(error)}" if error else ""
-    return ConnectionLost(server.side, f"The connection to {server.host} was cut{reason}")
+    return ConnectionCut(server.side, f"The connection to {server.host} was cut{reason}")
 
 
 def of_silence(server: Server, seconds: float) -> ConnectionLost:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from mailferry.imap import failures
+from mailferry.imap.body import SPOOL_OVER, Body
 from mailferry.imap.dates import instant_of
 from mailferry.imap.identity import IDENTITY_FIELDS, identity_of
 from mailferry.imap.response import Value, fetch_items, number
@@ -55,7 +56,7 @@ def fetch_uids(
 
     A message that is gone is left out. When the server refuses a whole command because of one broken message, the
     others are asked for one by one, and only those the server won't give are left out. `most`: UIDs in one command;
-    `held_limit`: bytes of literals a message may take in memory, a larger one comes as NIL.
+    `held_limit`: bytes of the largest message that is read, a larger one comes as NIL.
     """
     for text, members in uid_sets(uids, most=most):
         missing = set(members)
@@ -85,8 +86,13 @@ def last_uid(session: Session) -> int:
 
 
 def header_of(items: Items) -> bytes:
-    """The header fields in a FETCH response, however the server spells the section; empty without any."""
-    return next((value for name, value in items.items() if name.startswith(_HEADER) and isinstance(value, bytes)), b"")
+    """The header fields in a FETCH response, however the server spells the section; empty without any.
+
+    Of a header larger than any mail program writes, the first `SPOOL_OVER` bytes.
+    """
+    found = (value for name, value in items.items() if name.startswith(_HEADER) and isinstance(value, bytes | Body))
+    value = next(found, b"")
+    return value.head(SPOOL_OVER) if isinstance(value, Body) else value
 
 
 def text_of(value: Value) -> str:

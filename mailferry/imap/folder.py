@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator, Mapping
 
 from mailferry.errors import MailferryError
 from mailferry.imap import failures, names
 from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import FetchRefused, last_uid
-from mailferry.imap.response import ListEntry, list_entry, number, response_code, status_items
+from mailferry.imap.response import ListEntry, Response, list_entry, number, response_code, status_items
 from mailferry.imap.session import Result
 from mailferry.imap.values import FolderStatus, ListedFolder
 
@@ -18,27 +19,33 @@ log = logging.getLogger(__name__)
 #: Attribute put on folders outside the personal namespace (RFC 2342): other users' and shared ones.
 NOT_PERSONAL = "\\x-not-personal"
 
+_ESCAPED = re.compile(rb'\\(["\\])')
+
 
 def list_folders(connection: Connection) -> tuple[ListedFolder, ...]:
-    """All folders (RFC 3501 §6.3.8), each once.
+    """All folders (RFC 3501 §6.3.8), each once, in one round trip with their statuses where LIST-STATUS is offered.
 
-    Those of other users and shared ones carry the attribute `NOT_PERSONAL`.
+    Those of other users and shared ones carry the attribute `NOT_PERSONAL`. A status the server leaves out is None
+    (RFC 5819 §2: it may, for a folder it can't open just now; it does for one that holds no mail).
     """
-    entries = {entry.name: entry for entry in _listed(connection)}
+    result = _listing(connection)
+    told = result.of(b"STATUS")
+    statuses = {_one_inbox(_status_name(response)): _status(status_items(response)) for response in told}
+    entries = {entry.name: entry for entry in _entries(connection, result)}
     if not connection.namespace_known:
         _guess_namespace(connection, list(entries.values()))
-    return tuple(_folder(connection, entry) for entry in entries.values())
+    return tuple(_folder(connection, entry, statuses.get(_one_inbox(entry.name))) for entry in entries.values())
 
 
 def folder_status(connection: Connection, name: bytes) -> FolderStatus:
     """STATUS of a folder; what the server leaves out is 0. Raises `FolderGone`."""
-    result = connection.run(b"STATUS", connection.name_argument(name), b"(MESSAGES UIDNEXT UIDVALIDITY)")
+    result = connection.run(b"STATUS", connection.name_argument(name), _status_wanted(connection))
     if not result.ok:
         raise no_folder(connection, name, result.text)
     found: dict[bytes, int] = {}
     for response in result.of(b"STATUS"):
         found.update(status_items(response))
-    return FolderStatus(found.get(b"UIDVALIDITY", 0), found.get(b"UIDNEXT", 0), found.get(b"MESSAGES", 0))
+    return _status(found)
 
 
 def open_folder(connection: Connection, command: bytes, name: bytes) -> tuple[FolderStatus, Result]:
@@ -52,7 +59,7 @@ def open_folder(connection: Connection, command: bytes, name: bytes) -> tuple[Fo
     messages = max((response.number or 0 for response in result.of(b"EXISTS")), default=0)
     uidvalidity = _coded(result, b"UIDVALIDITY")
     uidnext = _coded(result, b"UIDNEXT") or _last_uid(connection, messages) + 1
-    return FolderStatus(uidvalidity, uidnext, messages), result
+    return FolderStatus(uidvalidity, uidnext, messages, _coded(result, b"HIGHESTMODSEQ")), result
 
 
 def coded(result: Result, name: bytes) -> bytes | None:
@@ -94,21 +101,62 @@ def no_folder(connection: Connection, name: bytes, text: bytes) -> MailferryErro
     return failures.of_command(connection.server, f"open the folder {shown!r}", text)
 
 
-def _listed(connection: Connection) -> list[ListEntry]:
-    arguments = (b"LIST", b'""', b'"*"')
-    # Both capabilities, because some servers know the syntax of RFC 5258 but not this option of RFC 6154.
-    if connection.has("LIST-EXTENDED") and connection.has("SPECIAL-USE"):
-        result = connection.run(*arguments, b"RETURN", b"(SPECIAL-USE)")
-        if not result.ok:
-            result = connection.run(*arguments)
-    else:
-        result = connection.run(*arguments)
-    if not result.ok:
-        raise failures.of_command(connection.server, "list the folders", result.text)
+def _listing(connection: Connection) -> Result:
+    """The answer to LIST with as much in it as the server gives; one that refuses an option is asked for less."""
+    for returned in (*_return_options(connection), b""):
+        options = (b"RETURN", returned) if returned else ()
+        result = connection.run(b"LIST", b'""', b'"*"', *options)
+        if result.ok:
+            return result
+    raise failures.of_command(connection.server, "list the folders", result.text)
+
+
+def _return_options(connection: Connection) -> Iterator[bytes]:
+    """What LIST may be asked to return (RFC 5258 §3.2), the most useful first."""
+    # Every capability by itself, because some servers know the syntax of RFC 5258 but not the option.
+    if not connection.has("LIST-EXTENDED"):
+        return
+    special_use = b"SPECIAL-USE" if connection.has("SPECIAL-USE") else b""
+    if connection.has("LIST-STATUS"):
+        yield b"(" + b" ".join(filter(None, (special_use, b"STATUS", _status_wanted(connection)))) + b")"
+    if special_use:
+        yield b"(" + special_use + b")"
+
+
+def _entries(connection: Connection, result: Result) -> Iterator[ListEntry]:
     entries = [list_entry(response) for response in result.of(b"LIST")]
     if unreadable := entries.count(None):
         log.warning("%s: %d LIST responses that can't be read were left out", connection.server.host, unreadable)
-    return [entry for entry in entries if entry is not None]
+    return (entry for entry in entries if entry is not None)
+
+
+def _status_wanted(connection: Connection) -> bytes:
+    """The items STATUS is asked for: HIGHESTMODSEQ only of servers that know it (RFC 7162 §3.1.7)."""
+    modseq = b" HIGHESTMODSEQ" if connection.has("CONDSTORE") or connection.has("QRESYNC") else b""
+    return b"(MESSAGES UIDNEXT UIDVALIDITY" + modseq + b")"
+
+
+def _status(items: Mapping[bytes, int]) -> FolderStatus:
+    return FolderStatus(
+        items.get(b"UIDVALIDITY", 0),
+        items.get(b"UIDNEXT", 0),
+        items.get(b"MESSAGES", 0),
+        items.get(b"HIGHESTMODSEQ", 0),
+    )
+
+
+def _status_name(response: Response) -> bytes:
+    """The folder a STATUS response (RFC 3501 §7.2.4) is about; blanks that nobody quoted are borne."""
+    if len(response.pieces) > 1:
+        literal = response.pieces[1]
+        return literal if isinstance(literal, bytes) else b""
+    name = response.text.rpartition(b"(")[0].strip(b" ")
+    return _ESCAPED.sub(rb"\1", name[1:-1]) if name.startswith(b'"') else name
+
+
+def _one_inbox(name: bytes) -> bytes:
+    """The name, INBOX in one spelling: servers list it in one and tell its status in another."""
+    return b"INBOX" if name.upper() == b"INBOX" else name
 
 
 def _guess_namespace(connection: Connection, entries: Collection[ListEntry]) -> None:
@@ -123,7 +171,8 @@ def _guess_namespace(connection: Connection, entries: Collection[ListEntry]) -> 
         connection.prefix = below
 
 
-def _folder(connection: Connection, entry: ListEntry) -> ListedFolder:
+def _folder(connection: Connection, entry: ListEntry, status: FolderStatus | None) -> ListedFolder:
     foreign = entry.name.startswith(connection.foreign) if connection.foreign else False
     attributes = entry.attributes | {NOT_PERSONAL} if foreign else entry.attributes
-    return ListedFolder(entry.name, names.path_of(entry.name, entry.separator, connection.prefix), attributes)
+    path = names.path_of(entry.name, entry.separator, connection.prefix)
+    return ListedFolder(entry.name, path, attributes, status)

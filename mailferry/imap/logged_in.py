@@ -31,3 +31,7 @@ class LoggedIn:
     def close(self) -> None:
         """Log out and disconnect; never raises."""
         self._connection.close()
+
+    def interrupt(self) -> None:
+        """End whatever another thread waits for on this connection, which is of no use afterwards; never raises."""
+        self._connection.wire.interrupt()

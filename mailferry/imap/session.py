@@ -14,9 +14,10 @@ from typing import Self
 
 from mailferry.errors import MailferryError
 from mailferry.imap import failures, names
+from mailferry.imap.body import Body
 from mailferry.imap.response import Response, read_response
 from mailferry.imap.values import Server
-from mailferry.imap.wire import HELD_LIMIT, Wire
+from mailferry.imap.wire import HELD_LIMIT, PIECE, Wire
 
 #: Larger literals are announced and sent only after the server has agreed (RFC 3501 §4.3), LITERAL+ or not: it can
 #: refuse an oversize message before the upload instead of hanging up in the middle of it.
@@ -28,7 +29,7 @@ RESPONSES_MOST = 5_000_000
 #: Bytes of memory the whole answer to a small command may take; LIST of a million folders stays under it.
 ANSWER_LIMIT = 512 << 20
 RESPONSE_OVERHEAD = 300
-#: Untagged responses that may come while we wait for a `+`.
+#: Responses that may come while we wait for a `+`, for each command that is not completed yet.
 EARLY_MOST = 1_000
 #: Seconds a LOGOUT may take.
 LOGOUT_SECONDS = 2.0
@@ -38,7 +39,11 @@ LOGOUT_SECONDS = 2.0
 class Literal:
     """A command argument sent as a literal, byte for byte."""
 
-    data: bytes
+    data: bytes | Body
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes in portions that need no further cutting."""
+        return self.data.pieces() if isinstance(self.data, Body) else iter((self.data,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Session:
         self.wire = wire
         #: Upper-case, as of now: they change with the login.
         self.capabilities = capabilities
+        #: Bytes of the largest literal that is sent without asking, where the server offers that at all (RFC 7888).
+        self.unasked = NON_SYNCHRONISING_MOST
         #: The server's words when it has said BYE.
         self.bye: bytes | None = None
         self._tags = 0
@@ -122,14 +129,19 @@ class Session:
             if not isinstance(argument, Literal):
                 pending.append(argument)
                 continue
-            waits = not self._sends_at_once(len(argument.data))
-            pending.append(b"{%d}\r\n" % len(argument.data) if waits else b"{%d+}\r\n" % len(argument.data))
+            size = len(argument.data)
+            waits = not self._sends_at_once(size)
+            pending.append(b"{%d}\r\n" % size if waits else b"{%d+}\r\n" % size)
             if waits:
                 self.wire.send(*pending)
                 pending = []
                 if not self._agreed(tag):
                     return tag
-            pending.append(argument.data)
+            for piece in argument.pieces():
+                pending.append(piece)
+                if len(piece) >= PIECE:
+                    self.wire.send(*pending)
+                    pending = []
         self.wire.send(*pending, b"\r\n")
         return tag
 
@@ -160,9 +172,13 @@ class Session:
 
     def run(self, *arguments: bytes | Literal) -> Result:
         """Send a command whose answer is small, and read all of it."""
+        return self.finish(self.start(*arguments))
+
+    def finish(self, tag: bytes) -> Result:
+        """Read the whole answer to a command that was started, which is small. Commands may be sent ahead of it."""
         room = ANSWER_LIMIT
         answered: list[Response] = []
-        for response in self.answers(self.start(*arguments)):
+        for response in self.answers(tag):
             answered.append(response)
             room -= RESPONSE_OVERHEAD + sum(map(len, response.pieces))
             if room < 0:
@@ -171,18 +187,22 @@ class Session:
         *untagged, completion = answered
         return Result(untagged, completion)
 
+    def completed(self, tag: bytes) -> bool:
+        """Whether the completion of a command has been read already, while another answer was waited for."""
+        return tag in self._completed
+
     def name_argument(self, name: bytes) -> bytes | Literal:
         """A mailbox name as a command argument."""
         return names.quoted(name) if names.quotable(name) else Literal(name)
 
     def _sends_at_once(self, size: int) -> bool:
         if self.has("LITERAL+"):
-            return size <= NON_SYNCHRONISING_MOST
-        return self.has("LITERAL-") and size <= LITERAL_MINUS_MOST
+            return size <= self.unasked
+        return self.has("LITERAL-") and size <= min(self.unasked, LITERAL_MINUS_MOST)
 
     def _agreed(self, tag: bytes) -> bool:
         """Wait for `+`; False when the command was completed (refused) instead."""
-        for _ in range(EARLY_MOST):
+        for _ in range(EARLY_MOST * len(self._outstanding)):
             response = self._read()
             if response.tag == b"+":
                 return True

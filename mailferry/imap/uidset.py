@@ -1,11 +1,15 @@
-"""Sets of UIDs as IMAP writes them (`1:5,7`), in pieces that fit on a command line."""
+"""Sets of UIDs as IMAP writes them (`1:5,7`): in pieces that fit on a command line, and read from an answer."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 #: Bytes of one set. Exchange closes the connection at command lines over 10,240 bytes; 8,000 with the rest is safe.
 SET_LIMIT = 7_500
+
+_NUMBERS = rb"\d{1,10}(?::\d{1,10})?"
+_SET = re.compile(_NUMBERS + rb"(?:," + _NUMBERS + rb")*")
 
 
 def uid_sets(
@@ -28,6 +32,31 @@ def uid_sets(
         length += len(part) + 1
     if members:
         yield b",".join(text), members
+
+
+def ranges_in(text: bytes) -> list[tuple[int, int]]:
+    """The ranges (first, last) a server wrote as `9,5:7`, ascending and disjoint; none when it can't be read."""
+    if not _SET.fullmatch(text):
+        return []
+    bounds = ([int(number) for number in part.split(b":")] for part in text.split(b","))
+    return list(joined(sorted((min(pair), max(pair)) for pair in bounds)))
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The ranges in their order, each made one with those before it that it touches or overlaps.
+
+    Of ascending ranges, that leaves disjoint ones.
+    """
+    start, end = 0, -1
+    for first, last in ranges:
+        if start <= first <= end + 1:
+            end = max(end, last)
+            continue
+        if start <= end:
+            yield start, end
+        start, end = first, last
+    if start <= end:
+        yield start, end
 
 
 def _runs(uids: Sequence[int], most: int | None) -> Iterator[range]:

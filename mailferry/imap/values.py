@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailferry.imap.body import Body
+
 
 class Security(StrEnum):
     """How the connection is protected: implicit TLS (RFC 8314), STARTTLS (RFC 3501 §6.2.1), or not at all."""
@@ -41,12 +43,14 @@ class ListedFolder:
     """One line of LIST (RFC 3501 §7.2.2).
 
     `name` is the name as the server sent it (modified UTF-7), which alone is sent back to it; `path` its decoded
-    parts, without the personal namespace's prefix; `attributes` are lower-case (`\\sent`, `\\noselect`, …).
+    parts, without the personal namespace's prefix; `attributes` are lower-case (`\\sent`, `\\noselect`, …); `status`
+    is there where the server told it along with the list (LIST-STATUS, RFC 5819).
     """
 
     name: bytes
     path: tuple[str, ...]
     attributes: frozenset[str] = frozenset()
+    status: FolderStatus | None = None
 
     @property
     def selectable(self) -> bool:
@@ -62,11 +66,15 @@ class ListedFolder:
 
 @dataclass(frozen=True, slots=True)
 class FolderStatus:
-    """STATUS or SELECT of a folder (RFC 3501 §6.3.10). `uidnext` is 0 when the server doesn't say."""
+    """STATUS or SELECT of a folder (RFC 3501 §6.3.10). `uidnext` and `modseq` are 0 when the server doesn't say.
+
+    `modseq` is the HIGHESTMODSEQ (RFC 7162): it grows with every change in the folder, flags and expunges included.
+    """
 
     uidvalidity: int
     uidnext: int
     messages: int
+    modseq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ class Message:
     uid: int
     flags: tuple[str, ...]
     internaldate: str
-    body: bytes
+    body: Body
 
 
 @dataclass(frozen=True, slots=True)

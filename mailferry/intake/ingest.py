@@ -131,6 +131,7 @@ class Intake:
             endpoint,
             options.include_folders,
             options.exclude_folders,
+            options.keep_skipped,
             self.keys.wrap(data_key),
             notes=notes,
         )
@@ -143,6 +144,7 @@ class Intake:
                 endpoint=batch.endpoint,
                 include_folders=batch.include_folders,
                 exclude_folders=batch.exclude_folders,
+                keep_skipped=batch.keep_skipped,
                 notes=batch.notes,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),

@@ -1,8 +1,8 @@
-"""A batch's options file, `batches/<batch>.json`: which source server, and which folders to take or leave.
+"""A batch's options file, `batches/<batch>.json`: which source server, which folders, what to keep of skipped mail.
 
     {"endpoint": {"host": "imap.example.com", "port": 993, "security": "ssl", "certificate": "check",
                   "max_concurrent": 20},
-     "include_folders": ["INBOX", "Projects/*"], "exclude_folders": ["Trash"]}
+     "include_folders": ["INBOX", "Projects/*"], "exclude_folders": ["Trash"], "keep_skipped": true}
 
 Everything may be left out; what is left out comes from the default endpoint.
 """
@@ -23,7 +23,7 @@ from mailferry.model import Endpoint
 MAX_BYTES = 20_000  #: largest options file that is read; its lists of folders must fit columns of a table
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
 
-_TOP_KEYS = ("endpoint", "include_folders", "exclude_folders")
+_TOP_KEYS = ("endpoint", "include_folders", "exclude_folders", "keep_skipped")
 _ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent")
 # Labels of letters, digits, - and _ in any alphabet: everything but spaces and the other ASCII punctuation.
 _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f]+"
@@ -33,11 +33,15 @@ _REMEDY = "Correct the options file, then drop it and the CSV again."
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """All a batch may say. The folder lists hold patterns as `mailferry.transfer.folder_map` takes them."""
+    """All a batch may say. The folder lists hold patterns as `mailferry.transfer.folder_map` takes them.
+
+    With `keep_skipped`, the bytes of skipped messages are kept beside the batch's reports.
+    """
 
     endpoint: Endpoint
     include_folders: tuple[str, ...] = ()
     exclude_folders: tuple[str, ...] = ()
+    keep_skipped: bool = False
 
 
 def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
@@ -55,9 +59,12 @@ def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
     _check_keys(section, "$.endpoint", _ENDPOINT_KEYS, problems)
     endpoint = _endpoint(section, default, problems)
     include, exclude = (_patterns(top, key, problems) for key in ("include_folders", "exclude_folders"))
+    keep_skipped = top.get("keep_skipped", False)
+    if not isinstance(keep_skipped, bool):
+        problems.append(_wrong("$.keep_skipped", keep_skipped, "true or false"))
     if problems:
         raise BatchRefused(" ".join(problems), _REMEDY)
-    return BatchOptions(endpoint, include, exclude)
+    return BatchOptions(endpoint, include, exclude, keep_skipped is True)
 
 
 class _Object(dict[str, object]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.summary import summary_html
-from mailferry.report.tables import intake_csv, mailboxes_csv, repaired_csv, skipped_csv
+from mailferry.report.tables import ITEM_TABLES, intake_csv, items_csv, mailboxes_csv
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
@@ -32,19 +32,17 @@ class Reports:
     clock: Clock = utc_now
 
     def publish(self, name: str) -> None:
-        """Write `mailboxes.csv`, `skipped.csv`, `repaired.csv` and `summary.html` as things are now."""
+        """Write `mailboxes.csv`, the tables of messages and `summary.html` as things are now."""
         batch = self.batches.get(name)
         if batch is None:
             return
         made = self.clock()
         lines = sorted(self.batches.lines(name), key=lambda line: line.row)
         items = [(line, item) for line in lines for item in self._items(line)]
-        skipped = [(line, item) for line, item in items if item.skipped]
-        repaired = [(line, item) for line, item in items if not item.skipped]
-        summary = summary_html(name, made, lines, skipped, batch.notes)
         self._write(name, "mailboxes.csv", mailboxes_csv(lines), _CSV)
-        self._write(name, "skipped.csv", skipped_csv(skipped), _CSV)
-        self._write(name, "repaired.csv", repaired_csv(repaired), _CSV)
+        for table in ITEM_TABLES:
+            self._write(name, table, items_csv(table, items), _CSV)
+        summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], batch.notes)
         self._write(name, "summary.html", summary, "text/html; charset=utf-8")
         self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
@@ -58,7 +56,8 @@ class Reports:
             self.blobs.delete(CONTAINER, path)
 
     def _items(self, line: MailboxLine) -> list[Item]:
-        if not line.counts.skipped and not line.counts.repaired:
+        counts = line.counts
+        if not (counts.skipped or counts.repaired or counts.copied_again):
             return []
         folders = [v.folder for v in self.folders.all(line.mailbox)]
         return self.ledger.items(line.mailbox, [(folder.key, folder.epoch) for folder in folders])

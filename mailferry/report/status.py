@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from mailferry.model import Counts, MailboxLine, Status
+from mailferry.report.consistency import consistency_of
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
@@ -81,7 +82,7 @@ class StatusPages:
             "notes": list(batch.notes),
             "mailboxes": len(lines),
             "by_status": dict(by_status),
-            **_counts(counts),
+            **asdict(counts),
         }
 
 
@@ -96,6 +97,7 @@ def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
 
 
 def _mailbox(line: MailboxLine) -> dict[str, Json]:
+    consistency = consistency_of(line)
     return {
         "id": line.mailbox,
         "row": line.row,
@@ -106,7 +108,8 @@ def _mailbox(line: MailboxLine) -> dict[str, Json]:
         "remedy": line.remedy,
         "since": line.since.isoformat(),
         "updated": line.updated.isoformat(),
-        **_counts(line.counts),
+        **asdict(line.counts),
+        "consistency": asdict(consistency) if consistency else None,
         "messages_per_second": round(line.messages_per_second, 2),
         "bytes_per_second": round(line.bytes_per_second),
         "busy_seconds": round(line.busy_seconds, 3),
@@ -122,16 +125,5 @@ def _folder(folder: Folder) -> dict[str, Json]:
         "why": folder.why,
         "done": not folder.has_work,
         "gone": folder.gone,
-        **_counts(folder.counts),
-    }
-
-
-def _counts(counts: Counts) -> dict[str, Json]:
-    return {
-        "messages": counts.messages,
-        "copied": counts.copied,
-        "adopted": counts.adopted,
-        "skipped": counts.skipped,
-        "repaired": counts.repaired,
-        "bytes": counts.bytes,
+        **asdict(folder.counts),
     }

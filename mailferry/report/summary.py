@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from mailferry.model import Counts, Item, MailboxLine, Status
+from mailferry.report.consistency import Score, consistency_of
 from mailferry.report.csv_cells import human_bytes, iso
 
 #: Rows shown at most; the CSV beside the page has them all.
@@ -20,6 +23,8 @@ MAX_ITEMS = 500
 _NEED_A_PERSON = (Status.FAILED, Status.INCREMENTAL_FAILED)
 _BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING)
 _WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
+_DOUBTFUL = (Score.INVESTIGATE, Score.POOR)
+_TONES = {Score.PERFECT: "good", Score.GOOD: "good", Score.INVESTIGATE: "busy", Score.POOR: "bad"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,22 @@ def summary_html(
 ) -> bytes:
     """`summary.html`: self-contained, without scripts, in UTF-8. Everything that comes from mail is escaped."""
     helpless = [line for line in lines if line.status in _NEED_A_PERSON]
+    grades = [(line, found.score) for line in lines if (found := consistency_of(line))]
+    doubtful = [line for line, score in grades if score in _DOUBTFUL]
     totals = sum((line.counts for line in lines), Counts())
     page = _template().render(
         batch=batch,
         made=made,
         headline=_headline(lines, totals),
-        statuses=_statuses(lines),
+        statuses=_counted(Status, [line.status for line in lines]),
         totals=totals,
         done=_share(totals),
         rate=_rate(lines),
         helpless=helpless[:MAX_MAILBOXES],
         helpless_count=len(helpless),
+        scores=_counted(Score, [score for _, score in grades]),
+        doubtful=doubtful[:MAX_MAILBOXES],
+        doubtful_count=len(doubtful),
         lines=lines[:MAX_MAILBOXES],
         line_count=len(lines),
         kinds=_kinds([pair for pair in skipped if pair[1].skipped]),
@@ -79,7 +89,14 @@ def summary_html(
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
-        human_bytes=human_bytes, iso=iso, tone=_tone, number="{:,}".format, when=_when, words=_words
+        human_bytes=human_bytes,
+        iso=iso,
+        tone=_tone,
+        number="{:,}".format,
+        when=_when,
+        words=_words,
+        consistency=consistency_of,
+        score_tone=_TONES.__getitem__,
     )
     return environment.from_string(files(__package__).joinpath("summary.html.jinja").read_text("utf-8"))
 
@@ -95,25 +112,26 @@ def _headline(lines: Sequence[MailboxLine], totals: Counts) -> _Headline:
     if waiting:
         return _Headline("busy", f"{len(lines) - waiting:,} of {_mailboxes(len(lines))} synced; no errors so far.")
     who = "The mailbox is" if len(lines) == 1 else f"All {len(lines):,} mailboxes are"
-    if not totals.skipped:
+    lost = totals.skipped + totals.missing
+    if not lost:
         return _Headline("good", f"{who} synced. Every message is there.")
-    count = "1 message" if totals.skipped == 1 else f"{totals.skipped:,} messages"
-    return _Headline("good", f"{who} synced. {count} could not be carried: see below.")
+    count = "1 message is" if lost == 1 else f"{lost:,} messages are"
+    return _Headline("good", f"{who} synced. {count} not in the target: see below.")
 
 
 def _mailboxes(count: int) -> str:
     return "1 mailbox" if count == 1 else f"{count:,} mailboxes"
 
 
-def _statuses(lines: Sequence[MailboxLine]) -> list[tuple[Status, int]]:
-    counted = [(status, sum(line.status is status for line in lines)) for status in Status]
-    return [(status, count) for status, count in counted if count]
+def _counted[Word: StrEnum](words: type[Word], found: Sequence[Word]) -> list[tuple[Word, int]]:
+    """How often each word was found, in the order in which they are defined; without those that were not."""
+    counts = Counter(found)
+    return [(word, counts[word]) for word in words if counts[word]]
 
 
 def _share(totals: Counts) -> float:
     """How much of the messages seen so far is settled, in percent."""
-    settled = totals.copied + totals.adopted + totals.skipped
-    return min(100.0, 100 * settled / totals.messages) if totals.messages else 0.0
+    return min(100.0, 100 * totals.settled / totals.messages) if totals.messages else 0.0
 
 
 def _rate(lines: Sequence[MailboxLine]) -> _Rate | None:

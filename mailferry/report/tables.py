@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
-from mailferry.model import Item, MailboxLine, Problem
+from mailferry.model import CARRIED, Item, ItemKind, MailboxLine, Problem
+from mailferry.report.consistency import consistency_of
 from mailferry.report.csv_cells import Cell, csv_bytes, human_bytes
+
+#: The tables of messages, and which kinds each lists.
+ITEM_TABLES: Mapping[str, AbstractSet[ItemKind]] = {
+    "skipped.csv": frozenset(ItemKind) - CARRIED,
+    "repaired.csv": frozenset({ItemKind.REPAIRED}),
+    "copied-again.csv": frozenset({ItemKind.COPIED_AGAIN}),
+}
 
 _MAILBOXES = (
     "EmailAddress",
@@ -16,11 +25,17 @@ _MAILBOXES = (
     "Since",
     "Updated",
     "LastSynced",
+    "DataConsistencyScore",
+    "DataConsistencyWhy",
+    "DataConsistencyWhatToDo",
     "Messages",
     "Copied",
     "Adopted",
     "Skipped",
     "Repaired",
+    "CopiedAgain",
+    "Missing",
+    "Unchecked",
     "Bytes",
     "Size",
     "MessagesPerSecond",
@@ -52,14 +67,9 @@ def mailboxes_csv(lines: Iterable[MailboxLine]) -> bytes:
     return csv_bytes(_MAILBOXES, map(_mailbox, lines))
 
 
-def skipped_csv(items: Iterable[tuple[MailboxLine, Item]]) -> bytes:
-    """`skipped.csv`: the messages that were not carried. Items that were are left out."""
-    return csv_bytes(_ITEMS, (_item(line, item) for line, item in items if item.skipped))
-
-
-def repaired_csv(items: Iterable[tuple[MailboxLine, Item]]) -> bytes:
-    """`repaired.csv`: the messages that were carried after a repair. Skipped ones are left out."""
-    return csv_bytes(_ITEMS, (_item(line, item) for line, item in items if not item.skipped))
+def items_csv(name: str, items: Iterable[tuple[MailboxLine, Item]]) -> bytes:
+    """One of `ITEM_TABLES`: a row for each of these messages whose kind belongs there."""
+    return csv_bytes(_ITEMS, (_item(line, item) for line, item in items if item.kind in ITEM_TABLES[name]))
 
 
 def intake_csv(problems: Iterable[Problem]) -> bytes:
@@ -70,6 +80,7 @@ def intake_csv(problems: Iterable[Problem]) -> bytes:
 
 def _mailbox(line: MailboxLine) -> tuple[Cell, ...]:
     counts = line.counts
+    consistency = consistency_of(line)
     return (
         line.address,
         line.user,
@@ -79,11 +90,15 @@ def _mailbox(line: MailboxLine) -> tuple[Cell, ...]:
         line.since,
         line.updated,
         line.last_synced,
+        *((consistency.score.value, consistency.why, consistency.remedy) if consistency else (None, None, None)),
         counts.messages,
         counts.copied,
         counts.adopted,
         counts.skipped,
         counts.repaired,
+        counts.copied_again,
+        counts.missing,
+        counts.unchecked,
         counts.bytes,
         human_bytes(counts.bytes),
         line.messages_per_second,
@@ -102,7 +117,7 @@ def _item(line: MailboxLine, item: Item) -> tuple[Cell, ...]:
         item.date,
         item.size,
         human_bytes(item.size),
-        item.kind,
+        item.kind.value,
         item.reason,
         item.remedy,
         item.uid,

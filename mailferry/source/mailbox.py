@@ -1,14 +1,16 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE, UID FETCH with PEEK, and the commands around a login ever go out.
+Only LIST, STATUS, EXAMINE, UID SEARCH, UID FETCH with PEEK, and the commands around a login ever go out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailferry.imap.body import Body
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
 from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message, MessageSize
@@ -25,7 +27,10 @@ class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
 
     def folders(self) -> tuple[ListedFolder, ...]:
-        """All folders; those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`."""
+        """All folders, with their statuses where one round trip gives both.
+
+        Those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`.
+        """
         return list_folders(self._connection)
 
     def status(self, folder: bytes) -> FolderStatus:
@@ -39,6 +44,13 @@ class SourceMailbox(LoggedIn):
         """
         status, _ = open_folder(self._connection, b"EXAMINE", folder)
         return status
+
+    def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """UIDs of the open folder from `first` to `last` as ranges (first, last), ascending, none touching the next.
+
+        Between two ranges the session may be used for other commands.
+        """
+        return list_uids(self._connection, first, last)
 
     def sizes(self, first: int, last: int) -> list[MessageSize]:
         """UID and size in bytes of every message of the open folder from UID `first` to `last`, ascending, each once.
@@ -58,16 +70,28 @@ class SourceMailbox(LoggedIn):
         return dict(fetch_identities(self._connection, uids))
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
-        """These messages of the open folder, byte for byte, as they arrive: one of them in memory at a time.
+        """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
 
         Messages that are gone, those the server lists but won't hand out, and those over `MESSAGE_LIMIT` whatever size
         the server claims, are not yielded: the caller notices by comparing. Read the iterator to its end; closing it
-        early closes the connection, which is in mid-response then.
+        early closes the connection, which is in mid-response then. Over a slow line it has the server compress first.
         """
+        if self._connection.wire.pace.slow:
+            self._connection.compress()
         for uid, items in fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", held_limit=MESSAGE_LIMIT):
             body = items.pop(b"BODY[]", None)
             if isinstance(body, bytes):
+                body = Body(body)
+            if isinstance(body, Body):
                 yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
+
+    def exceeds(self, uid: int, size: int) -> bool:
+        """Whether a message really has more than `size` bytes, whatever RFC822.SIZE claims: asks for one byte more.
+
+        RFC 3501 §6.4.5: a partial fetch beyond the end gives an empty string. True where the server gives nothing.
+        """
+        found = dict(fetch_uids(self._connection, (uid,), b"(UID BODY.PEEK[]<%d.1>)" % size, b"BODY[]"))
+        return found.get(uid, {}).get(b"BODY[]<%d>" % size) != b""
 
     def headline(self, uid: int) -> Headline:
         """Subject, date and size of a message of the open folder for a report; empty where it is gone or unreadable."""

@@ -27,6 +27,7 @@ from mailferry.errors import Conflict, SettingsError
 from mailferry.state.storage import (
     Blob,
     BlobInfo,
+    Content,
     Delete,
     Insert,
     Operation,
@@ -90,12 +91,14 @@ class AzureTables:
         except ResourceNotFoundError:
             return None
 
-    def rows(self, table: str, partition: str, prefix: str = "", most: int | None = None) -> Iterator[Row]:
-        query = "PartitionKey eq @partition"
+    def rows(
+        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+    ) -> Iterator[Row]:
+        query = "PartitionKey eq @partition and RowKey ge @first"
         if prefix:
-            query += " and RowKey ge @first and RowKey lt @last"
+            query += " and RowKey lt @last"
         last = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
-        parameters = {"partition": partition, "first": prefix, "last": last}
+        parameters = {"partition": partition, "first": max(prefix, start), "last": last}
         size = min(most or 1000, 1000)
         pages = self._table(table).query_entities(query, parameters=parameters, results_per_page=size)
         for number, entity in enumerate(pages, start=1):
@@ -223,10 +226,16 @@ class AzureBlobs:
         except ResourceNotFoundError:
             return None
 
-    def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
+    def write(self, container: str, name: str, data: Content, content_type: str) -> None:
         client = self._service.get_blob_client(container, name)
         settings = ContentSettings(content_type=content_type)
-        self._creating(container, lambda: client.upload_blob(data, overwrite=True, content_settings=settings))
+
+        def upload() -> None:
+            # Of pieces, the client holds one block at a time, 4 MiB.
+            content = data if isinstance(data, bytes) else data()
+            client.upload_blob(content, overwrite=True, content_settings=settings)
+
+        self._creating(container, upload)
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         client = self._service.get_blob_client(container, name)

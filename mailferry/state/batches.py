@@ -31,6 +31,7 @@ class Batch:
     endpoint: str = ""
     include_folders: tuple[str, ...] = ()
     exclude_folders: tuple[str, ...] = ()
+    keep_skipped: bool = False
     wrapped_key: bytes = b""
     refused: str = ""
     refused_etag: str = ""

@@ -25,12 +25,13 @@ class Window:
     """Messages that are (or may be) on their way: written down before the first of them is sent.
 
     `uids` are in doubt until the next checkpoint; `target_uidnext` is a lower bound for the UIDs they can have at the
-    target, under `target_uidvalidity`.
+    target, under `target_uidvalidity`. `taken` are target UIDs from there on that stand for settled messages.
     """
 
     uids: UidRanges = UidRanges()
     target_uidvalidity: int = 0
     target_uidnext: int = 1
+    taken: UidRanges = UidRanges()
 
 
 #: Nothing is on its way.
@@ -44,7 +45,11 @@ class Folder:
     `planned_in` is the pass that last wrote down what there is to do. `todo` holds the UIDs not settled yet, those of
     an open window included; `known_next` is the UIDNEXT up to which they were ever put there. An *epoch* is a life of
     the source's UIDs: it ends when UIDVALIDITY changes. While `adopt_below` is set, target messages with lower UIDs
-    (under `target_uidvalidity`) may be the source's, brought by somebody else.
+    (under `target_uidvalidity`) may be the source's, brought by somebody else. `suspects` were on their way when a
+    connection broke: each is sent alone, and `strikes` counts how often the first of them broke one all by itself.
+    `unverified` are the UIDs settled since the ledger was last compared with both ends; those in `again` were found to
+    be missing at the target then. `modseq` is the HIGHESTMODSEQ (RFC 7162) of the source folder when its epoch began, 0
+    where the source has none.
     """
 
     key: str
@@ -64,6 +69,11 @@ class Folder:
     adopt_below: int = 0
     target_uidvalidity: int = 0
     window: Window = NO_WINDOW
+    suspects: UidRanges = UidRanges()
+    strikes: int = 0
+    unverified: UidRanges = UidRanges()
+    again: UidRanges = UidRanges()
+    modseq: int = 0
     counts: Counts = Counts()
     seconds: float = 0.0
     lease_owner: str = ""
@@ -77,8 +87,8 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle. What the batch's options leave out is not, until they change again."""
-        return bool(self.todo) and not self.excluded
+        """Whether anything is left to settle or to verify. What the batch's options leave out is not, while they do."""
+        return bool(self.todo or self.unverified) and not self.excluded
 
     @property
     def settled(self) -> int:
@@ -175,14 +185,18 @@ class Claim:
             self.write(self.folder, seconds=seconds)
         return self.remaining()
 
-    def write(self, folder: Folder, entry: Entry | None = None, seconds: float = 0) -> None:
-        """The checkpoint: the folder's row and a ledger entry in one transaction, the lease renewed with it."""
+    def write(self, folder: Folder, *more: Operation, seconds: float = 0) -> None:
+        """The checkpoint: the folder's row and what belongs to it in one transaction, the lease renewed with it."""
         until = self._clock() + timedelta(seconds=max(self._seconds, seconds * 1.25))
-        self._put(replace(folder, lease_until=until), entry)
+        self._put(replace(folder, lease_until=until), *more)
 
-    def finish(self, folder: Folder, entry: Entry | None = None) -> None:
+    def record(self, folder: Folder, entry: Entry) -> None:
+        """A checkpoint with a ledger entry of the folder's present epoch."""
+        self.write(folder, *entry_operations(folder.key, folder.epoch, entry))
+
+    def finish(self, folder: Folder) -> None:
         """The last checkpoint, which gives the folder back."""
-        self._put(replace(folder, lease_owner="", lease_until=None), entry)
+        self._put(replace(folder, lease_owner="", lease_until=None))
 
     def release(self) -> None:
         """Give the folder back if that was not done; a lease that is already lost is no error."""
@@ -190,13 +204,10 @@ class Claim:
             with suppress(LeaseLost):
                 self.finish(self.folder)
 
-    def _put(self, folder: Folder, entry: Entry | None) -> None:
+    def _put(self, folder: Folder, *more: Operation) -> None:
         key = _row_key(folder.key)
-        operations: list[Operation] = [Replace(key, to_values(folder), self._etag)]
-        if entry:
-            operations += entry_operations(folder.key, folder.epoch, entry)
         try:
-            self._etag = self._commit(TABLE, self.mailbox, operations)[key]
+            self._etag = self._commit(TABLE, self.mailbox, [Replace(key, to_values(folder), self._etag), *more])[key]
         except Conflict as conflict:
             raise LeaseLost(f"Another worker has taken over the folder {folder.path!r}.") from conflict
         self.folder = folder

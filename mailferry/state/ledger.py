@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from mailferry.model import Item
+from mailferry.model import Counts, Item, ItemKind
 from mailferry.state.mailboxes import TABLE
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Insert, Operation, Storage
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage, Value
 from mailferry.state.uids import UidPair, UidRanges, pack_pairs, unpack_pairs
 
-#: Items of one entry that fit a transaction beside the folder's row and the entry's own.
-MOST_ITEMS = TRANSACTION - 2
+#: Items of one entry that fit a transaction beside the folder's row, also when the entry's row moves to another key.
+MOST_ITEMS = TRANSACTION - 3
+
+#: Digits of a UID in a key (they have 32 bits, RFC 3501 §2.3.1.1).
+_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,28 @@ class Entry:
         """Every source UID that is settled by this entry."""
         return tuple(sorted([*(p.source for p in self.copied), *(p.source for p in self.adopted), *self.skipped]))
 
+    def counts(self) -> Counts:
+        """What it adds to the folder's counts."""
+        kinds = [item.kind for item in self.items]
+        return Counts(
+            copied=len(self.copied),
+            adopted=len(self.adopted),
+            skipped=len(self.skipped),
+            repaired=kinds.count(ItemKind.REPAIRED),
+            copied_again=kinds.count(ItemKind.COPIED_AGAIN),
+            bytes=self.bytes,
+        )
+
+    def without(self, uids: Container[int]) -> Entry:
+        """The same entry without these source UIDs. Its bytes stay: they were sent."""
+        return replace(
+            self,
+            copied=tuple(pair for pair in self.copied if pair.source not in uids),
+            adopted=tuple(pair for pair in self.adopted if pair.source not in uids),
+            skipped=tuple(uid for uid in self.skipped if uid not in uids),
+            items=tuple(item for item in self.items if item.uid not in uids),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
@@ -43,34 +68,112 @@ def entry_operations(folder: str, epoch: str, entry: Entry) -> list[Operation]:
 
     An empty entry has no row; one with more than MOST_ITEMS items does not fit a transaction.
     """
-    uids = entry.uids()
-    if not uids:
+    if not entry.uids():
         return []
-    columns = _Columns(pack_pairs(entry.copied), pack_pairs(entry.adopted), UidRanges.of(entry.skipped), entry.bytes)
-    operations: list[Operation] = [Insert(f"ledger|{folder}|{epoch}|{uids[0]:010d}", to_values(columns))]
-    operations += (Insert(f"item|{folder}|{epoch}|{item.uid:010d}", to_values(item)) for item in entry.items)
+    operations: list[Operation] = [_insert(folder, epoch, entry)]
+    operations += (Insert(_key("item", folder, epoch, item.uid), to_values(item)) for item in entry.items)
     return operations
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Source UIDs that leave the ledger with these operations, and by how much the folder's counts are less then."""
+
+    uids: UidRanges
+    counts: Counts
+    operations: tuple[Operation, ...]
+
+
 class Ledger:
-    """Reads ledgers."""
+    """Reads ledgers, and says how to take from them what proved wrong."""
 
     def __init__(self, storage: Storage) -> None:
         self._tables = storage.tables
 
-    def entries(self, mailbox: str, folder: str, epoch: str) -> Iterator[Entry]:
-        """The entries of a folder's present epoch, lowest UID first, without their items."""
-        for row in self._tables.rows(TABLE, mailbox, f"ledger|{folder}|{epoch}|"):
-            columns = from_values(_Columns, row.values)
-            yield Entry(
-                tuple(unpack_pairs(columns.copied)),
-                tuple(unpack_pairs(columns.adopted)),
-                tuple(columns.skipped.uids()),
-                bytes=columns.bytes,
-            )
+    def entries(self, mailbox: str, folder: str, epoch: str, first: int = 1) -> Iterator[Entry]:
+        """The entries of a folder's epoch whose lowest UID is not below `first`, ordered by it, without their items."""
+        start = _key("ledger", folder, epoch, first)
+        rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch), start=start)
+        return (_entry(row) for row in rows)
 
     def items(self, mailbox: str, current: Sequence[tuple[str, str]]) -> list[Item]:
         """The items of these folders, given as (folder key, present epoch)."""
-        wanted = {f"item|{folder}|{epoch}" for folder, epoch in current}
+        wanted = {_prefix("item", folder, epoch) for folder, epoch in current}
         rows = self._tables.rows(TABLE, mailbox, "item|")
-        return [from_values(Item, row.values) for row in rows if row.key.rpartition("|")[0] in wanted]
+        return [from_values(Item, row.values) for row in rows if row.key[:-_DIGITS] in wanted]
+
+    def forget(self, mailbox: str, folder: str, epoch: str, uids: UidRanges) -> Iterator[Forgotten]:
+        """How to take these source UIDs and their items out of the ledger, so that they can be settled once more.
+
+        In portions that fit a transaction beside the folder's row. Commit one, with the folder that has its UIDs in
+        `todo` again, before the next is taken; a Conflict says that somebody else has written to the ledger.
+        """
+        rows = self._tables.rows(TABLE, mailbox, _prefix("item", folder, epoch))
+        items = {_uid(row): row for row in rows if uids.holds(_uid(row))}
+        portions: list[Forgotten] = []
+        for row in self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch)):
+            gone = {uid for uid in _entry(row).uids() if uids.holds(uid)}
+            if not gone:
+                continue
+            portion = _forgotten(folder, epoch, row, gone, [items[uid] for uid in sorted(gone) if uid in items])
+            if sum(len(p.operations) for p in (*portions, portion)) > TRANSACTION - 1:
+                yield _joined(portions)
+                portions = []
+            portions.append(portion)
+        if portions:
+            yield _joined(portions)
+
+
+def _forgotten(folder: str, epoch: str, row: Row, gone: set[int], items: Sequence[Row]) -> Forgotten:
+    """The row without these UIDs. It is named after its lowest UID; when that goes, it moves to a new key, which
+    leaves the old one to the entry that will settle this UID."""
+    entry = replace(_entry(row), items=tuple(from_values(Item, item.values) for item in items))
+    left = entry.without(gone)
+    if not left.uids():
+        operations: list[Operation] = [Delete(row.key, row.etag)]
+    elif left.uids()[0] == _uid(row):
+        operations = [Replace(row.key, _values(left), row.etag)]
+    else:
+        operations = [Delete(row.key, row.etag), _insert(folder, epoch, left)]
+    operations += (Delete(item.key, item.etag) for item in items)
+    return Forgotten(UidRanges.of(gone), entry.counts() - left.counts(), tuple(operations))
+
+
+def _joined(portions: Sequence[Forgotten]) -> Forgotten:
+    return Forgotten(
+        UidRanges.merged(r for portion in portions for r in portion.uids),
+        sum((portion.counts for portion in portions), Counts()),
+        tuple(operation for portion in portions for operation in portion.operations),
+    )
+
+
+def _prefix(kind: str, folder: str, epoch: str) -> str:
+    return f"{kind}|{folder}|{epoch}|"
+
+
+def _key(kind: str, folder: str, epoch: str, uid: int) -> str:
+    return f"{_prefix(kind, folder, epoch)}{uid:0{_DIGITS}d}"
+
+
+def _uid(row: Row) -> int:
+    """The UID a row is named after."""
+    return int(row.key[-_DIGITS:])
+
+
+def _insert(folder: str, epoch: str, entry: Entry) -> Insert:
+    return Insert(_key("ledger", folder, epoch, entry.uids()[0]), _values(entry))
+
+
+def _values(entry: Entry) -> dict[str, Value]:
+    columns = _Columns(pack_pairs(entry.copied), pack_pairs(entry.adopted), UidRanges.of(entry.skipped), entry.bytes)
+    return to_values(columns)
+
+
+def _entry(row: Row) -> Entry:
+    columns = from_values(_Columns, row.values)
+    return Entry(
+        tuple(unpack_pairs(columns.copied)),
+        tuple(unpack_pairs(columns.adopted)),
+        tuple(columns.skipped.uids()),
+        bytes=columns.bytes,
+    )

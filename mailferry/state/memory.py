@@ -14,6 +14,7 @@ from mailferry.state.storage import (
     TRANSACTION,
     Blob,
     BlobInfo,
+    Content,
     Delete,
     Insert,
     Operation,
@@ -42,10 +43,12 @@ class MemoryTables:
         with self._lock:
             return self._partitions.get((table, partition), {}).get(key)
 
-    def rows(self, table: str, partition: str, prefix: str = "", most: int | None = None) -> Iterator[Row]:
+    def rows(
+        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+    ) -> Iterator[Row]:
         with self._lock:
             rows = self._partitions.get((table, partition), {})
-            found = [rows[key] for key in sorted(rows) if key.startswith(prefix)]
+            found = [rows[key] for key in sorted(rows) if key.startswith(prefix) and key >= start]
         return iter(found[:most])
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
@@ -142,10 +145,11 @@ class MemoryBlobs:
         found = self._blobs.get((container, name))
         return Blob(found[0], found[1].etag) if found else None
 
-    def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
+    def write(self, container: str, name: str, data: Content, content_type: str) -> None:
         del content_type
-        info = BlobInfo(name, f'"{next(self._etags)}"', len(data), self._clock())
-        self._blobs[container, name] = (data, info)
+        whole = data if isinstance(data, bytes) else b"".join(data())
+        info = BlobInfo(name, f'"{next(self._etags)}"', len(whole), self._clock())
+        self._blobs[container, name] = (whole, info)
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         found = self._blobs.get((container, name))

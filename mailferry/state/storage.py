@@ -5,7 +5,7 @@ Two implementations keep these promises and pass the same tests: `azure` (Table,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -68,8 +68,10 @@ class Tables(Protocol):
     def get(self, table: str, partition: str, key: str) -> Row | None:
         """The row, or None."""
 
-    def rows(self, table: str, partition: str, prefix: str = "", most: int | None = None) -> Iterator[Row]:
-        """Rows of the partition whose key begins with `prefix`, in key order, at most `most`."""
+    def rows(
+        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+    ) -> Iterator[Row]:
+        """Rows of the partition in key order, at most `most`: beginning with `prefix`, from `start` on."""
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""
@@ -103,6 +105,10 @@ class BlobInfo:
     modified: datetime
 
 
+#: What a blob is made of: bytes, or a function that gives them in pieces, from the beginning whenever it is called.
+type Content = bytes | Callable[[], Iterable[bytes]]
+
+
 class Blobs(Protocol):
     """Files by container and name."""
 
@@ -112,8 +118,8 @@ class Blobs(Protocol):
     def read(self, container: str, name: str) -> Blob | None:
         """The blob, or None."""
 
-    def write(self, container: str, name: str, data: bytes, content_type: str) -> None:
-        """Create or replace the blob."""
+    def write(self, container: str, name: str, data: Content, content_type: str) -> None:
+        """Create or replace the blob; nobody sees it before its last byte is there."""
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         """Delete the blob if it is there (and has this ETag); whether it was deleted."""

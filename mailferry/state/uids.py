@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -56,6 +58,11 @@ class UidRanges(tuple[UidRange, ...]):
         """Every UID, ascending."""
         for first, last in self:
             yield from range(first, last + 1)
+
+    def holds(self, uid: int) -> bool:
+        """Whether the UID is one of these."""
+        place = bisect_right(self, uid, key=itemgetter(0))
+        return place > 0 and uid <= self[place - 1].last
 
     def __str__(self) -> str:
         return ",".join(f"{r.first}" if r.first == r.last else f"{r.first}:{r.last}" for r in self)

@@ -5,25 +5,32 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from mailferry.errors import MessageRefused, Permanent
+from mailferry.errors import MailferryError, MessageRefused, Permanent
 from mailferry.imap import failures, names
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import date_time
 from mailferry.imap.fetch import FetchRefused, fetch_identities, fetch_range
 from mailferry.imap.folder import coded, exists, folder_status, list_folders, open_folder
+from mailferry.imap.listing import fetch_uids_there
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.response import response_code
 from mailferry.imap.session import Literal, Result
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message
+from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
+from mailferry.target.profile import EXCHANGE, NO_OVERRIDES, Overrides, profile_of
 
 log = logging.getLogger(__name__)
 
 _APPENDLIMIT = re.compile(rb"APPENDLIMIT=(\d{1,19})")
-_UID = re.compile(rb"(\d{1,10})[ ,:]+(\d{1,10})$")
-_ABOUT_FLAGS = re.compile(r"flag|keyword", re.IGNORECASE)
+_UIDS = re.compile(rb"(\d{1,10})[ ,:]+(\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?){0,999})")
+#: RFC 3501 §2.3.1.1: they have 32 bits.
+LARGEST_UID = 2**32 - 1
+#: More UIDs than anybody appends in one command.
+_UIDS_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +42,38 @@ class OpenFolder:
     any_keyword: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Appending:
+    """An APPEND that was sent and is not finished yet."""
+
+    tag: bytes
+    folder: bytes
+    messages: int
+    uidvalidity: int
+
+
 class TargetMailbox(LoggedIn):
     """A logged-in session with the target. Folder names are encoded, as `name_of` and `ListedFolder.name` give them.
 
     CLOSE is never sent: it would expunge.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, overrides: Overrides = NO_OVERRIDES) -> None:
         super().__init__(connection)
+        self.profile = profile_of(connection, overrides)
         self._known: dict[bytes, ListedFolder] | None = None
         self._subscribes = True
+        connection.unasked = self.profile.literal_bytes
+
+    @classmethod
+    def open(cls, server: Server, login: Login, overrides: Overrides = NO_OVERRIDES) -> Self:
+        """Connect and log in; `overrides` are fields of the profile that are known better. Raises any `ServerError`."""
+        return cls(Connection.open(server, login), overrides)
 
     @property
     def is_exchange(self) -> bool:
-        """Whether greeting or ID say Microsoft Exchange."""
-        said = f"{self._connection.greeting} {self._connection.software}".lower()
-        return "microsoft exchange" in said or "microsoft.exchange" in said
+        """Whether the server is Microsoft Exchange."""
+        return self.profile.name == EXCHANGE
 
     @property
     def separator(self) -> str:
@@ -58,6 +81,11 @@ class TargetMailbox(LoggedIn):
         if self._connection.separator is None:
             self.folders()
         return self._connection.separator or ""
+
+    @property
+    def tells_uids(self) -> bool:
+        """Whether the server promises to tell which UIDs appended messages get (RFC 4315); not all keep that."""
+        return self._connection.has("UIDPLUS")
 
     @property
     def append_limit(self) -> int | None:
@@ -103,6 +131,13 @@ class TargetMailbox(LoggedIn):
         flags = frozenset(listed.strip(b"()").decode("latin-1").lower().split())
         return OpenFolder(status, flags - {"\\*"}, any_keyword="\\*" in flags)
 
+    def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """UIDs of the selected folder from `first` to `last` as ranges, ascending, none touching the next.
+
+        By FETCH, never by SEARCH: what was appended a moment ago must be seen.
+        """
+        return fetch_uids_there(self._connection, first, last)
+
     def identities(self, first: int, last: int | None = None) -> Iterator[tuple[int, Identity]]:
         """UID and identity of the selected folder's messages from UID `first` to `last` (None: to the end), ascending.
 
@@ -115,34 +150,46 @@ class TargetMailbox(LoggedIn):
             found = dict(fetch_identities(self._connection, chunk))
             yield from sorted(found.items())
 
-    def append(
-        self, folder: bytes, message: Message, opened: OpenFolder, *, deadline: float | None = None
-    ) -> int | None:
-        """APPEND a message exactly as it is; returns its UID in the target where the server tells it (RFC 4315).
+    def start_append(
+        self, folder: bytes, messages: Sequence[Message], opened: OpenFolder, *, seconds: float | None = None
+    ) -> Appending:
+        """Send an APPEND of these messages exactly as they are; `finish_append` reads what became of it.
 
-        `deadline`: seconds for the whole command, upload included; without one every read and write may take
-        `Server.timeout`. Raises `MessageRefused`, `FolderGone`, `MailboxFull` or `Busy` when the server declined, and
-        `ConnectionLost` or `ProtocolError` when the message is in doubt: it may be stored or not.
+        More may be started before the first is finished, as many as `profile.in_flight` says; several messages in one
+        only where `profile.messages_per_append` allows them (RFC 3502). `seconds`: the time for the upload; without it
+        every write may take `Server.timeout`. Raises `ConnectionLost` and the like: the messages are then in doubt.
         """
-        flags = self._flags(message, opened)
-        limited = self._connection.wire.within(deadline) if deadline is not None else contextlib.nullcontext()
-        with limited:
-            result = self._append(folder, message, flags)
-            words = failures.one_line(result.text)
-            plain = tuple(flag for flag in flags if flag.startswith("\\"))
-            if not result.ok and plain != flags and _ABOUT_FLAGS.search(words):
-                result = self._append(folder, message, plain)
-        if result.ok:
-            return _appended_uid(result, opened.status.uidvalidity)
-        raise failures.of_append(self._connection.server, names.decode(folder), result.text)
-
-    def _append(self, folder: bytes, message: Message, flags: tuple[str, ...]) -> Result:
         arguments: list[bytes | Literal] = [b"APPEND", self._connection.name_argument(folder)]
-        if flags:
-            arguments.append(f"({' '.join(flags)})".encode("ascii"))
-        if date := date_time(message.internaldate):
-            arguments.append(names.quoted(date.encode("ascii")))
-        return self._connection.run(*arguments, Literal(message.body))
+        for message in messages:
+            if flags := self._flags(message, opened):
+                arguments.append(f"({' '.join(flags)})".encode("ascii"))
+            if date := date_time(message.internaldate):
+                arguments.append(names.quoted(date.encode("ascii")))
+            arguments.append(Literal(message.body))
+        with self._limited(seconds):
+            return Appending(self._connection.start(*arguments), folder, len(messages), opened.status.uidvalidity)
+
+    def finish_append(
+        self, appending: Appending, *, seconds: float | None = None
+    ) -> tuple[int | None, ...] | MailferryError:
+        """Wait for the end of an APPEND; the UIDs its messages got, None where the server doesn't tell (RFC 4315).
+
+        When the server declined, none of the messages is stored, and why is returned: `MessageRefused`, `FolderGone`,
+        `MailboxFull`, `Busy` and the like. What is raised (`ConnectionLost`, `ProtocolError`) leaves them in doubt.
+        """
+        with self._limited(seconds):
+            result = self._connection.finish(appending.tag)
+        if not result.ok:
+            return failures.of_append(self._connection.server, names.decode(appending.folder), result.text)
+        found = _appended_uids(result, appending.uidvalidity)
+        return found if len(found) == appending.messages else (None,) * appending.messages
+
+    def answered(self, appending: Appending) -> bool:
+        """Whether `finish_append` has something to read without waiting."""
+        return self._connection.completed(appending.tag) or self._connection.wire.ready()
+
+    def _limited(self, seconds: float | None) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if seconds is None else self._connection.wire.within(seconds)
 
     def _flags(self, message: Message, opened: OpenFolder) -> tuple[str, ...]:
         permanent = opened.permanent_flags
@@ -202,15 +249,25 @@ def _chunks(uids: list[int], size: int = 500) -> Iterator[list[int]]:
         yield uids[start : start + size]
 
 
-def _appended_uid(result: Result, uidvalidity: int) -> int | None:
-    """The UID in `[APPENDUID uidvalidity uid]`; None without one, or when it speaks of another folder.
+def _appended_uids(result: Result, uidvalidity: int) -> tuple[int, ...]:
+    """The UIDs in `[APPENDUID uidvalidity uid-set]`; none when it is missing or speaks of another folder.
 
     The two numbers are taken in either order (DavMail swaps them).
     """
-    found = _UID.match(coded(result, b"APPENDUID") or b"")
+    code = response_code(result.text, b"APPENDUID") or coded(result, b"APPENDUID") or b""
+    found = _UIDS.fullmatch(code.strip())
     if not found:
-        return None
-    first, second = int(found[1]), int(found[2])
-    if first == uidvalidity or not uidvalidity:
-        return second or None
-    return first or None if second == uidvalidity else None
+        return ()
+    first, second = found[1], found[2]
+    if uidvalidity and second.isdigit() and int(second) == uidvalidity != int(first):
+        first, second = second, first
+    if uidvalidity and int(first) != uidvalidity:
+        return ()
+    uids: list[int] = []
+    for part in second.split(b","):
+        start, _, end = part.partition(b":")
+        low, high = sorted((int(start), int(end or start)))
+        if not (uids[-1] if uids else 0) < low <= high <= LARGEST_UID or high - low >= _UIDS_MOST:
+            return ()  # not ascending (RFC 4315 §3): whatever it means, it is not which message got which UID
+        uids += range(low, high + 1)
+    return tuple(uids)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count
 
-from mailferry.errors import LeaseLost, MailferryError
+from mailferry.errors import ConnectionLost, LeaseLost, MailferryError
 from mailferry.lifecycle.passes import Passes
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Claim, Folders, Versioned
@@ -17,13 +18,16 @@ from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
 from mailferry.transfer.deadline import Deadline
-from mailferry.transfer.folder_copy import Ends, FolderCopy
+from mailferry.transfer.ends import Ends
+from mailferry.transfer.folder_copy import FolderCopy
 from mailferry.transfer.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
 #: Least seconds between two updates of a mailbox's line by one worker.
 PROGRESS_SECONDS = 2.0
+#: How often one chunk connects again when a server cuts the connection in the middle of a folder.
+RECONNECTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,18 @@ class Chunks:
 
     def _copy(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
         deadline = Deadline(self.passes.limits.chunk_seconds)
+        for attempt in count(1):
+            try:
+                self._turn(mailbox, job, deadline, progress)
+            except ConnectionLost as lost:
+                if attempt > RECONNECTS or deadline.passed():
+                    raise
+                log.info("Mailbox %s: %s Connecting again.", mailbox.id, lost)
+            else:
+                return
+
+    def _turn(self, mailbox: Mailbox, job: FolderJob, deadline: Deadline, progress: _Progress) -> None:
+        """Copy folder after folder over the same sessions."""
         ends: Ends | None = None
         work: Iterator[Versioned] = iter(())
         with ExitStack() as open_sessions:

@@ -1,4 +1,10 @@
-"""When a folder's UIDs begin a new life, everything is to be settled anew: by identity first, by copying last."""
+"""What a folder has to settle, by what its source says of it now and what its row knows from before.
+
+A folder is unchanged when its row would be: same UIDVALIDITY, no new UID. That needs its STATUS and nothing else. What
+moves HIGHESTMODSEQ (RFC 7162) alone, a flag or an expunge, is not carried; the row keeps the HIGHESTMODSEQ of the
+beginning of its epoch, so that a sync of flags can ask for all that came after (`CHANGEDSINCE`). Where a source has
+QRESYNC as well, EXAMINE with it would tell new flags and vanished UIDs in the round trip that opens the folder.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +20,10 @@ BEYOND_UIDS = 2**32
 
 
 def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Folder:
-    """The folder with all its UIDs to settle, and whatever the target holds by now up for adoption."""
+    """The folder whose UIDs begin a new life: all of them to settle, by identity first and by copying last.
+
+    Whatever the target holds by now is up for adoption.
+    """
     adopt_below = (target.uidnext or BEYOND_UIDS) if target.messages else 0
     return replace(
         folder,
@@ -24,8 +33,13 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         known_next=source.uidnext,
         todo=UidRanges.merged([UidRange(1, source.uidnext - 1)]),
         window=NO_WINDOW,
+        suspects=UidRanges(),
+        strikes=0,
+        unverified=UidRanges(),
+        again=UidRanges(),
         adopt_below=adopt_below,
         target_uidvalidity=target.uidvalidity,
+        modseq=source.modseq,
         counts=Counts(messages=source.messages),
     )
 
@@ -42,4 +56,13 @@ def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
         known_next=source.uidnext,
         todo=UidRanges.merged([*folder.todo, new]),
         counts=replace(folder.counts, messages=expected),
+    )
+
+
+def hides_messages(folder: Folder, source: FolderStatus) -> bool:
+    """Whether a source counts more messages than it has shown, but names no new UID: its UIDNEXT may be out of date."""
+    return (
+        folder.uidvalidity == source.uidvalidity
+        and folder.known_next >= source.uidnext
+        and folder.counts.messages < source.messages
     )

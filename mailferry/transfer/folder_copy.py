@@ -1,41 +1,56 @@
-"""Copies one claimed folder: settles what is in doubt, then window by window, each written down before it is sent."""
+"""Copies one claimed folder: settles what is in doubt, copies window by window, then verifies what it has done.
+
+While a reader and several lanes move messages over the belt, this is the writer: it writes each window down before the
+belt opens it, and what has become certain with it, in one transaction.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from mailferry.errors import FolderGone, LeaseLost
-from mailferry.imap.values import FolderStatus, Identity
+from mailferry.errors import ConnectionCut, ConnectionLost, FolderGone, ProtocolError
+from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.settings import Limits
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.folders import NO_WINDOW, Claim, Folder, Window
-from mailferry.state.ledger import MOST_ITEMS, Entry, Ledger
+from mailferry.state.ledger import Entry, Ledger
 from mailferry.state.uids import UidRanges
 from mailferry.target.mailbox import OpenFolder, TargetMailbox
-from mailferry.transfer.carry import Carrier, Settled
+from mailferry.transfer.attempt import STRIKE_OF_CUT, STRIKE_OF_SERVER
+from mailferry.transfer.belt import Belt, Passage
+from mailferry.transfer.ends import Ends
 from mailferry.transfer.epoch import new_epoch
+from mailferry.transfer.items import Items
+from mailferry.transfer.lane import Destination, Lane
 from mailferry.transfer.match import TargetIndex
-from mailferry.transfer.windows import Cut, Windows
+from mailferry.transfer.outcome import entry_of
+from mailferry.transfer.reader import Reader
+from mailferry.transfer.verify import Findings, compare
+from mailferry.transfer.windows import Windows
 
 #: Slowest link on which an APPEND still counts as alive, in bytes a second, and the longest it may take, in seconds:
 #: begun at the soft deadline of a chunk, it must end before the platform's hard one.
 SLOWEST = 50_000
 LONGEST_APPEND = 300.0
+#: Bytes of messages that are read and not settled; two windows of ordinary mail.
+BELT_BYTES = 16 << 20
+#: Messages that are worth one more connection to the target.
+WORTH_A_LANE = 50
+#: Seconds between two looks at the clock while everything runs by itself.
+LOOK_SECONDS = 1.0
+#: Seconds without a new message after which the target counts as done with what a broken connection left behind, and
+#: how many times that is waited for.
+QUIET_SECONDS = 0.5
+QUIET_TRIES = 20
+NOBODY = UidRanges()
 
-#: Messages read from the target between two looks at the lease.
+#: Messages or ranges read from a server between two looks at the lease.
 _HOLD_EVERY = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The two sessions of a chunk."""
-
-    source: SourceMailbox
-    target: TargetMailbox
 
 
 class FolderCopy:
@@ -52,14 +67,13 @@ class FolderCopy:
         on_checkpoint: Callable[[int], None],
     ) -> None:
         self._claim = claim
-        self._source = ends.source
-        self._target = ends.target
+        self._ends = ends
         self._ledger = ledger
         self._limits = limits
         self._stop = stop
         self._on_checkpoint = on_checkpoint
         self._since = time.perf_counter()
-        self._shrunk = False
+        self._adoptable: TargetIndex | None = None
 
     @property
     def _folder(self) -> Folder:
@@ -72,23 +86,34 @@ class FolderCopy:
         its way is written down as in doubt.
         """
         try:
-            status = self._source.examine(self._folder.name)
+            status = self._ends.source.examine(self._folder.name)
         except FolderGone:
-            self._write(UidRanges(), gone="It was deleted or renamed at the source before it was copied to its end.")
+            why = "It was deleted or renamed at the source before it was copied to its end."
+            self._finish(replace(self._folder, todo=UidRanges(), unverified=UidRanges(), gone=True, why=why))
             return
         name, opened = self._open_target()
         self._begin_epoch_if_needed(status, opened.status)
-        uidnext = self._settle_doubt(opened.status)
-        if self._folder.todo:
-            self._carry_on(self._carrier(name, opened), uidnext)
+        floor = self._settle_doubt(name, opened.status)
+        self._adoptable = self._held_before()
+        to = Destination(name, opened, self._ends.target.profile)
+        if self._folder.suspects:
+            alone = replace(to, profile=to.profile.alone())
+            floor = self._copy(self._folder.suspects, alone, floor, self._folder.suspects)
+        started = False
+        while not (started and self._stop()):
+            if self._folder.todo:
+                floor = self._copy(self._folder.todo, to, floor)
+            elif self._verified(to):
+                return
+            started = True
 
     def _open_target(self) -> tuple[bytes, OpenFolder]:
-        path = self._folder.target_path
+        path, target = self._folder.target_path, self._ends.target
         with suppress(FolderGone):
-            name = self._target.name_of(path)
-            return name, self._target.select(name)
-        name = self._target.ensure(path)
-        return name, self._target.select(name)
+            name = target.name_of(path)
+            return name, target.select(name)
+        name = target.ensure(path)
+        return name, target.select(name)
 
     def _begin_epoch_if_needed(self, source: FolderStatus, target: FolderStatus) -> None:
         """A new epoch when the source's UIDs are new ones, or adopted target UIDs mean nothing any more."""
@@ -97,7 +122,7 @@ class FolderCopy:
         if source.uidvalidity != folder.uidvalidity or adoption_void:
             self._claim.write(new_epoch(folder, source, target))
 
-    def _settle_doubt(self, target: FolderStatus) -> int:
+    def _settle_doubt(self, name: bytes, target: FolderStatus) -> int:
         """Find out which messages of an open window have arrived; the others are to be sent again.
 
         Returns the UIDNEXT that bounds what is sent from now on.
@@ -105,129 +130,199 @@ class FolderCopy:
         window = self._folder.window
         if not window.uids:
             return target.uidnext
+        uidnext = self._quiet(name, target.uidnext)
         same_uids = window.target_uidvalidity == target.uidvalidity
-        arrived = TargetIndex(self._holding(self._target.identities(window.target_uidnext if same_uids else 1)))
-        sent = self._source.identities(list(window.uids.uids()))
-        pairs = arrived.claim(sent, strict=False)
-        todo = self._folder.todo.without(UidRanges.of(pair.source for pair in pairs))
-        self._write(todo, Entry(copied=tuple(pairs), bytes=sum(sent[pair.source].size for pair in pairs)))
-        return max([target.uidnext, *(pair.target + 1 for pair in pairs)])
+        found = self._holding(self._ends.target.identities(window.target_uidnext if same_uids else 1))
+        taken = set(window.taken.uids()) if same_uids else set()
+        sent = self._ends.source.identities(list(window.uids.uids()))
+        pairs = TargetIndex(found, taken).claim(sent, strict=False)
+        arrived = UidRanges.of(pair.source for pair in pairs)
+        self._write(arrived, Entry(copied=tuple(pairs), bytes=sum(sent[pair.source].size for pair in pairs)))
+        return max([uidnext, *(pair.target + 1 for pair in pairs)])
 
-    def _carry_on(self, carrier: Carrier, uidnext: int) -> None:
-        windows = Windows(self._source, min(MOST_ITEMS, self._limits.window_messages), self._limits.window_bytes)
-        cut = self._checkpoint(carrier, windows, Settled(), UidRanges(), uidnext)
-        while cut:
-            settled = Settled()
+    def _quiet(self, name: bytes, uidnext: int) -> int:
+        """The target's UIDNEXT once it stays the same: a server may still store what a cut connection has left it."""
+        for _ in range(QUIET_TRIES):
+            time.sleep(QUIET_SECONDS)
+            before, uidnext = uidnext, self._ends.target.status(name).uidnext
+            if uidnext == before:
+                break
+        return uidnext
+
+    def _copy(self, todo: UidRanges, to: Destination, floor: int, suspects: UidRanges = NOBODY) -> int:
+        """Carry these messages; returns a UIDNEXT above all that were put into the target."""
+        ends, items = self._ends, Items(self._folder.path, self._largest(), self._folder.again)
+        expected = self._folder.counts.messages - self._folder.settled
+        lanes = min(to.profile.connections, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
+        belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
+        windows = Windows(ends.source, self._limits.window_messages, self._limits.window_bytes)
+        reader = Reader(belt, ends.source, windows, todo, items, self._adoptable)
+        strikes = self._folder.strikes if suspects else 0
+
+        def secure(size: int) -> float:
+            return belt.secure(self._enough(size), self._claim.remaining)
+
+        with ThreadPoolExecutor(lanes + 1, "copy") as crew:
+            crew.submit(reader.run)
+            for number in range(lanes):
+                crew.submit(Lane(number, belt, ends.targets, to, items, secure, strikes).run)
             try:
-                carrier.carry(cut.messages, settled)
-            except LeaseLost:
+                self._write_while(belt, to)
+            except BaseException as error:
+                belt.abort(error)
+                ends.interrupt()
                 raise
-            except Exception:
-                self._save_certain(settled)
-                raise
-            uidnext = self._bound_after(carrier, settled)
-            complete = len(settled.uids()) == len(cut.messages)
-            done = UidRanges([cut.covers]) if complete else UidRanges.of(settled.uids())
-            cut = self._checkpoint(carrier, windows, settled, done, uidnext)
+            if belt.error:
+                ends.source.interrupt()
+        self._close(belt, to, suspects)
+        return belt.floor if belt.tells_uids else self._ends.target.status(to.name).uidnext
 
-    def _checkpoint(
-        self, carrier: Carrier, windows: Windows, settled: Settled, done: UidRanges, uidnext: int
-    ) -> Cut | None:
-        """What was settled goes to the ledger, and the next window is written down as in flight: one transaction."""
-        todo = self._folder.todo.without(done)
-        self._shrunk = self._shrunk or bool(done)
-        try:
-            while (cut := None if self._may_stop() else windows.next(todo)) and not cut.messages:
-                todo = todo.without([cut.covers])
-        except Exception:
-            self._write(todo, settled.entry())
-            raise
-        if cut is None:
-            self._write(todo, settled.entry())
-            return None
-        uids = UidRanges.of(message.uid for message in cut.messages)
-        self._write(todo, settled.entry(), Window(uids, carrier.opened.status.uidvalidity, uidnext))
-        return cut
+    def _write_while(self, belt: Belt, to: Destination) -> None:
+        """Checkpoint whatever the belt has, until all lanes have ended."""
+        while not belt.over:
+            belt.wait(min(LOOK_SECONDS, self._limits.lease_seconds / 8))
+            if self._stop():
+                belt.stop()
+            if belt.need or self._claim.remaining() < self._enough(0):
+                self._claim.hold(max(belt.need, self._enough(0)) * 1.5)
+                belt.renewed()
+            opening = belt.next_window()
+            if opening and not belt.tells_uids:
+                belt.floor = self._ends.target.status(to.name).uidnext
+            if opening or belt.overfull():
+                self._checkpoint(belt, to, opening)
+            if opening:
+                belt.open(opening)
 
-    def _may_stop(self) -> bool:
-        """Time is up and something is settled: a chunk that begins always gets further."""
-        return self._shrunk and self._stop()
+    def _checkpoint(self, belt: Belt, to: Destination, opening: Passage | None = None) -> bool:
+        """What was settled goes to the ledger, and what is in doubt from now on into the row: one transaction.
 
-    def _bound_after(self, carrier: Carrier, settled: Settled) -> int:
-        """A UIDNEXT above everything this window has put into the target, for the window to come."""
-        targets = [pair.target for pair in settled.copied]
-        if not all(targets):
-            return self._target.status(carrier.target_name).uidnext
-        return max([self._folder.window.target_uidnext, *(target + 1 for target in targets)])
-
-    def _save_certain(self, settled: Settled) -> None:
-        """After an error in mid-window: what is certain goes to the ledger, the rest stays in doubt.
-
-        Only when every target UID is known: otherwise what is certain could not be told from what is in doubt.
+        Returns whether there is more to write down.
         """
-        window = self._folder.window
-        targets = [pair.target for pair in settled.copied]
-        certain = UidRanges.of(settled.uids())
-        if not certain or not all(targets):
-            return
-        uidnext = max([window.target_uidnext, *(target + 1 for target in targets)])
-        rest = replace(window, uids=window.uids.without(certain), target_uidnext=uidnext)
-        with suppress(LeaseLost):
-            self._write(self._folder.todo.without(certain), settled.entry(), rest)
+        found = belt.collect(opening)
+        window = Window(found.in_doubt, to.opened.status.uidvalidity, found.floor, found.taken)
+        self._write(found.done, entry_of(found.outcomes), window if found.in_doubt else NO_WINDOW)
+        return found.more
 
-    def _write(self, todo: UidRanges, entry: Entry | None = None, window: Window = NO_WINDOW, gone: str = "") -> None:
-        entry = entry or Entry()
+    def _close(self, belt: Belt, to: Destination, suspects: UidRanges) -> None:
+        """The last checkpoint, after all threads have ended. Raises what ended the copying before its time."""
+        while self._checkpoint(belt, to):
+            pass
+        error = belt.error
+        if isinstance(error, ConnectionLost | ProtocolError) and error.side == "target" and belt.in_flight:
+            strike = STRIKE_OF_CUT if isinstance(error, ConnectionCut) else STRIKE_OF_SERVER
+            self._accuse(belt.in_flight, strike if suspects else 0)
+        if error:
+            raise error
+
+    def _accuse(self, in_flight: UidRanges, strike: int) -> None:
+        """Something that was on its way may have broken the connection: from now on each of it is sent alone.
+
+        `strike`: how much that counts against it, because it was alone already.
+        """
         folder = self._folder
-        counts = folder.counts + Counts(
-            copied=len(entry.copied),
-            adopted=len(entry.adopted),
-            skipped=len(entry.skipped),
-            repaired=sum(not item.skipped for item in entry.items),
-            bytes=entry.bytes,
-        )
+        suspects = UidRanges.merged([*folder.suspects, *in_flight])
+        before = folder.strikes if _first(suspects) == _first(in_flight) else 0
+        self._claim.write(replace(folder, suspects=suspects, strikes=before + strike))
+
+    def _write(self, done: UidRanges, entry: Entry, window: Window = NO_WINDOW) -> None:
+        """A checkpoint. `done` are the UIDs that need no more work, `window` what is on its way from now on."""
+        folder = self._folder
+        suspects = folder.suspects.without(done)
         now = time.perf_counter()
-        folder = replace(folder, todo=todo, window=window, counts=counts, seconds=folder.seconds + now - self._since)
-        if not todo:
-            folder = replace(folder, adopt_below=0, counts=replace(counts, messages=folder.settled))
-        if gone:
-            folder = replace(folder, gone=True, why=gone)
-        if todo:
-            self._claim.write(folder, entry)
-        else:
-            self._claim.finish(folder, entry)
-        self._on_checkpoint(len(entry.uids()))
-        # What storage took is not time spent on mail.
-        self._since = time.perf_counter()
-
-    def _carrier(self, name: bytes, opened: OpenFolder) -> Carrier:
-        limit = self._target.append_limit
-        return Carrier(
-            source=self._source,
-            target=self._target,
-            target_name=name,
-            opened=opened,
-            folder=self._folder.path,
-            largest=min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes,
-            hold=self._hold,
-            stop=self._stop,
-            adoptable=self._adoptable(),
+        self._claim.record(
+            replace(
+                folder,
+                todo=folder.todo.without(done),
+                unverified=UidRanges.merged([*folder.unverified, *done]),
+                suspects=suspects,
+                strikes=folder.strikes if _first(suspects) == _first(folder.suspects) else 0,
+                window=window,
+                counts=folder.counts + entry.counts(),
+                seconds=folder.seconds + now - self._since,
+            ),
+            entry,
         )
+        self._since = now
+        self._on_checkpoint(len(entry.uids()))
 
-    def _hold(self, size: int) -> float:
-        return self._claim.hold(max(self._limits.lease_seconds / 3, min(LONGEST_APPEND, size / SLOWEST)))
+    def _verified(self, to: Destination) -> bool:
+        """Compare the ledger with both ends: either the folder is finished with, or `todo` holds what is missing."""
+        again = self._folder.again
+        self._ends.target.select(to.name)
+        found = self._compared(to)
+        for portion in self._ledger.forget(*self._in_ledger(), found.missing.without(again)):
+            self._claim.write(
+                replace(
+                    self._folder,
+                    todo=UidRanges.merged([*self._folder.todo, *portion.uids]),
+                    again=UidRanges.merged([*self._folder.again, *portion.uids]),
+                    counts=self._folder.counts - portion.counts,
+                ),
+                *portion.operations,
+            )
+        folder = self._folder
+        gone_again = sum(again.holds(uid) for uid in found.missing.uids())
+        folder = replace(
+            folder,
+            todo=UidRanges.merged([*folder.todo, *found.unrecorded]),
+            unverified=folder.unverified.without(found.compared),
+            counts=folder.counts + Counts(missing=gone_again, unchecked=found.unchecked),
+        )
+        if folder.todo or folder.unverified:
+            self._claim.write(folder)
+            return False
+        self._finish(folder)
+        return True
 
-    def _adoptable(self) -> TargetIndex | None:
+    def _finish(self, folder: Folder) -> None:
+        """Everything the source has shown is settled; the folder is given back."""
+        counts = replace(folder.counts, messages=folder.settled)
+        self._claim.finish(replace(folder, adopt_below=0, again=UidRanges(), counts=counts))
+
+    def _compared(self, to: Destination) -> Findings:
+        source, target = (_Kept(end, self._holding) for end in (self._ends.source, self._ends.target))
+        same_uids = self._folder.target_uidvalidity == to.opened.status.uidvalidity
+        return compare(self._folder, source, target if same_uids else None, self._ledger, self._claim.mailbox)
+
+    def _in_ledger(self) -> tuple[str, str, str]:
+        return self._claim.mailbox, self._folder.key, self._folder.epoch
+
+    def _largest(self) -> int:
+        limit = self._ends.target.append_limit
+        return min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes
+
+    def _enough(self, size: int) -> float:
+        """Seconds for which the lease must last when a message of this size is sent."""
+        return max(self._limits.lease_seconds / 3, min(LONGEST_APPEND, size / SLOWEST))
+
+    def _held_before(self) -> TargetIndex | None:
         """What was in the target before us, less what stands for a source message already."""
         folder = self._folder
         if not folder.adopt_below:
             return None
-        entries = self._ledger.entries(self._claim.mailbox, folder.key, folder.epoch)
-        taken = {pair.target for entry in entries for pair in entry.adopted}
-        return TargetIndex(self._holding(self._target.identities(1, folder.adopt_below - 1)), taken)
+        taken = {pair.target for entry in self._ledger.entries(*self._in_ledger()) for pair in entry.adopted}
+        return TargetIndex(self._holding(self._ends.target.identities(1, folder.adopt_below - 1)), taken)
 
-    def _holding(self, found: Iterator[tuple[int, Identity]]) -> Iterator[tuple[int, Identity]]:
-        """The same messages, keeping the lease while they are read."""
+    def _holding[T](self, found: Iterable[T]) -> Iterator[T]:
+        """The same, keeping the lease while it is read."""
         for number, one in enumerate(found):
             if number % _HOLD_EVERY == 0:
-                self._hold(0)
+                self._claim.hold(self._enough(0))
             yield one
+
+
+def _first(uids: UidRanges) -> int:
+    return uids[0].first if uids else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One end, listed while the lease is kept."""
+
+    end: SourceMailbox | TargetMailbox
+    keeping: Callable[[Iterable[tuple[int, int]]], Iterator[tuple[int, int]]]
+
+    def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The UIDs there as ranges."""
+        return self.keeping(self.end.uids(first, last))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import batched
 
 from mailferry.errors import Conflict, FolderGone, MailferryError
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
-from mailferry.source.mailbox import SourceMailbox
-from mailferry.state.folders import Folder, Folders, Versioned, folder_key
+from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
-from mailferry.target.mailbox import TargetMailbox
 from mailferry.transfer.deadline import Deadline
-from mailferry.transfer.epoch import new_epoch, with_new_messages
-from mailferry.transfer.folder_copy import Ends
+from mailferry.transfer.ends import Ends
+from mailferry.transfer.epoch import hides_messages, new_epoch, with_new_messages
 from mailferry.transfer.folder_map import Mapping, map_folders
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN
 from mailferry.transfer.sessions import Sessions
@@ -52,8 +52,9 @@ class Plans:
             log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
             return
         try:
-            if mailbox.planned or self._plan(mailbox):
-                self._hand_on(mailbox)
+            rows = _Rows(self.folders, mailbox)
+            if mailbox.planned or self._plan(mailbox, rows):
+                self._hand_on(mailbox, rows.all())
             else:
                 send_mailbox_job(self.queues, job)
         except Conflict:
@@ -67,67 +68,133 @@ class Plans:
             self.passes.note_crash(mailbox.id, error)
             raise
 
-    def _plan(self, mailbox: Mailbox) -> bool:
+    def _plan(self, mailbox: Mailbox, rows: _Rows) -> bool:
         """Write down what every folder has to carry; False when time was up before the last.
 
         Folders that an earlier job of this pass has planned are left as they are.
         """
         deadline = Deadline(self.passes.limits.chunk_seconds)
-        known = {v.folder.key: v for v in self.folders.all(mailbox.id)}
-        with self.sessions.open(mailbox) as ends:
-            for some in batched(self._unplanned(mailbox, ends, known), _AT_ONCE, strict=False):
-                plan = [self._plan_folder(mailbox, ends, order, mapping, known) for order, mapping in some]
-                self.folders.write(mailbox.id, [folder for folder in plan if folder])
+        with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
+            interrupted.callback(rows.mark)
+            there = ends.target.folders()
+            look = _Look(ends, {folder.name: folder.status for folder in there}, _source_id(mailbox))
+            mappings = enumerate(self._mappings(mailbox, ends, there, rows))
+            unplanned = ((order, mapping) for order, mapping in mappings if not rows.planned(mapping.source))
+            for some in batched(unplanned, _AT_ONCE, strict=False):
+                plan = [look.folder(rows.get(mapping.source), mapping, order) for order, mapping in some]
+                rows.write([folder for folder in plan if folder])
                 if deadline.passed():
                     return False
-        self.passes.planned(mailbox, self._folders(mailbox))
+            interrupted.pop_all()
         return True
 
-    def _plan_folder(
-        self, mailbox: Mailbox, ends: Ends, order: int, mapping: Mapping, known: dict[str, Versioned]
-    ) -> tuple[Folder, str | None] | None:
-        """The folder as it is to be written, with the ETag it was read with; None when there is nothing to write."""
-        before = known.get(folder_key(mapping.source.name))
-        folder = replace(_mapped(before.folder if before else None, mapping, order), planned_in=mailbox.pass_no)
-        if mapping.excluded:
-            return (folder, before.etag) if before else None
-        status = _status(ends.source, mapping.source)
-        if status is None:
-            return None
-        return _with_work(folder, status, _source_id(mailbox), ends.target), before.etag if before else None
-
-    def _folders(self, mailbox: Mailbox) -> list[Folder]:
-        return [versioned.folder for versioned in self.folders.all(mailbox.id)]
-
-    def _unplanned(self, mailbox: Mailbox, ends: Ends, known: dict[str, Versioned]) -> Iterator[tuple[int, Mapping]]:
-        """The folder map in the order of copying, less what this pass has planned.
+    def _mappings(self, mailbox: Mailbox, ends: Ends, there: Sequence[ListedFolder], rows: _Rows) -> Sequence[Mapping]:
+        """The folder map in the order of copying.
 
         Folders of earlier passes keep their targets, so that nothing moves between passes.
         """
         batch = self.passes.batches.get(mailbox.batch)
-        mappings = map_folders(
+        return map_folders(
             ends.source.folders(),
-            ends.target.folders(),
+            there,
             EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
             include=batch.include_folders if batch else (),
             exclude=batch.exclude_folders if batch else (),
-            settled={v.folder.name: v.folder.target_path for v in known.values()},
+            settled={folder.name: folder.target_path for folder in rows.all()},
         )
-        planned = {v.folder.name for v in known.values() if v.folder.planned_in == mailbox.pass_no}
-        return ((order, mapping) for order, mapping in enumerate(mappings) if mapping.source.name not in planned)
 
-    def _hand_on(self, mailbox: Mailbox) -> None:
+    def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
         """As many folder jobs as may run at once and have enough to do; each goes from folder to folder."""
-        folders = self._folders(mailbox)
         work = [folder for folder in folders if folder.has_work]
         if not work:
             self.passes.finish(mailbox)
             return
+        if not mailbox.planned:
+            self.passes.planned(mailbox, folders)
         left = sum(folder.counts.messages - folder.settled for folder in work)
         jobs = min(len(work), self.passes.limits.mailbox_connections, 1 + left // WORTH_A_JOB)
         done = sum(folder.settled for folder in folders)
         for _ in range(jobs):
             send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+
+
+class _Rows:
+    """The rows of a mailbox's folders while a pass is planned.
+
+    A row that would stay as it is is not written: storage is paid by the operation. It is marked as planned only when
+    the plan is interrupted, so that the next job goes on behind it.
+    """
+
+    def __init__(self, folders: Folders, mailbox: Mailbox) -> None:
+        self._folders = folders
+        self._mailbox = mailbox
+        self._read = {versioned.folder.key: versioned for versioned in folders.all(mailbox.id)}
+        self._now = {key: versioned.folder for key, versioned in self._read.items()}
+        self._unmarked: list[tuple[Folder, str | None]] = []
+
+    def all(self) -> list[Folder]:
+        """Every folder as it is now."""
+        return list(self._now.values())
+
+    def get(self, listed: ListedFolder) -> Folder | None:
+        """What is known of a folder; None when it is new."""
+        return self._now.get(folder_key(listed.name))
+
+    def planned(self, listed: ListedFolder) -> bool:
+        """Whether this pass has planned the folder already."""
+        folder = self.get(listed)
+        return folder is not None and folder.planned_in == self._mailbox.pass_no
+
+    def write(self, plan: Sequence[Folder]) -> None:
+        """Write the planned folders whose rows change. Raises Conflict when somebody else has changed one."""
+        changed: list[tuple[Folder, str | None]] = []
+        for folder in plan:
+            read = self._read.get(folder.key)
+            stays = read is not None and folder == read.folder
+            marked = replace(folder, planned_in=self._mailbox.pass_no)
+            (self._unmarked if stays else changed).append((marked, read.etag if read else None))
+        self._folders.write(self._mailbox.id, changed)
+        self._now.update((folder.key, folder) for folder, _ in changed)
+
+    def mark(self) -> None:
+        """Mark the rows that stay as they are. Raises Conflict when somebody else has changed one."""
+        self._folders.write(self._mailbox.id, self._unmarked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What both ends show: by what their LIST has told where it has, so that an unchanged folder costs nothing."""
+
+    ends: Ends
+    listed_there: MappingABC[bytes, FolderStatus | None]
+    source_id: str
+
+    def folder(self, before: Folder | None, mapping: Mapping, order: int) -> Folder | None:
+        """The folder with what this pass has to settle; None when it needs no row, or has gone since it was listed.
+
+        Creates the target folder where it is missing.
+        """
+        folder = _mapped(before, mapping, order)
+        if mapping.excluded:
+            return folder if before else None
+        status = self._status(mapping.source, folder)
+        if status is None:
+            return None
+        if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
+            return with_new_messages(folder, status)
+        name = self.ends.target.ensure(folder.target_path)
+        there = self.listed_there.get(name) or self.ends.target.status(name)
+        return replace(new_epoch(folder, status, there), source=self.source_id)
+
+    def _status(self, listed: ListedFolder, folder: Folder) -> FolderStatus | None:
+        try:
+            status = listed.status or self.ends.source.status(listed.name)
+            if status.uidvalidity and status.uidnext and not hides_messages(folder, status):
+                return status
+            return self.ends.source.examine(listed.name)
+        except FolderGone:
+            log.info("A folder was listed but can't be opened; it is left to the next pass.")
+            return None
 
 
 def _source_id(mailbox: Mailbox) -> str:
@@ -137,25 +204,15 @@ def _source_id(mailbox: Mailbox) -> str:
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
     path = "/".join(mapping.source.path)
-    if before:
-        return replace(
-            before, path=path, target_path=mapping.target, why=mapping.why, order=order, excluded=mapping.excluded
-        )
-    return Folder(folder_key(mapping.source.name), mapping.source.name, path, mapping.target, mapping.why, order)
-
-
-def _status(source: SourceMailbox, listed: ListedFolder) -> FolderStatus | None:
-    try:
-        status = source.status(listed.name)
-        return status if status.uidnext else source.examine(listed.name)
-    except FolderGone:
-        log.info("A folder was listed but can't be opened; it is left to the next pass.")
-        return None
-
-
-def _with_work(folder: Folder, status: FolderStatus, source_id: str, target: TargetMailbox) -> Folder:
-    """The folder with what this pass has to settle. Creates the target folder where it is missing."""
-    if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == source_id:
-        return with_new_messages(folder, status)
-    there = target.status(target.ensure(folder.target_path))
-    return replace(new_epoch(folder, status, there), source=source_id)
+    if before is None:
+        return Folder(folder_key(mapping.source.name), mapping.source.name, path, mapping.target, mapping.why, order)
+    # The map only knows that the target was settled before; what was said of it then explains it.
+    as_before = before.target_path == mapping.target and not (before.gone or before.excluded or mapping.excluded)
+    return replace(
+        before,
+        path=path,
+        target_path=mapping.target,
+        why=before.why if as_before else mapping.why,
+        order=order,
+        excluded=mapping.excluded,
+    )

@@ -1,67 +1,185 @@
-"""The repair ladder: the smallest changes that may make a refused message acceptable, each with its name.
-
-Every step builds on the one before; a step that changes nothing for this message is left out.
-"""
+"""The repair ladder: the changes that may make a refused message acceptable, the smallest first, each with its name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import blake2b
+from itertools import pairwise
 
+from mailferry.imap.body import Body
 from mailferry.imap.values import Message
+from mailferry.target.flags import SYSTEM_FLAGS
+from mailferry.transfer.header_repairs import encoded, on_header, receipts_quieted, well_formed, with_message_id
+from mailferry.transfer.line_repairs import Step, folded, with_crlf, with_last_line_end, without_nul
+from mailferry.transfer.wrap import wrapped
 
-#: Longest line Exchange Online takes, in octets, less some room (refusals begin between 9,900 and 10,500).
+#: Octets of the longest line where the target's limit isn't known: Exchange refuses them from 9,900 or 10,500 on.
 LONGEST_LINE = 9_800
+
+WRAPPED = "the original, unchanged, as an attachment of a note"
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A message as it is after a step, and what was changed so far, in words."""
+    """A message as it is after a rung, and in words all that was changed so far.
+
+    Its body is the refused message's own where only flags or date were changed, else a new one.
+    """
 
     message: Message
     changes: str
 
 
-def repairs(message: Message) -> Iterator[Repair]:
-    """Ever more repaired forms of the message, the least changed first."""
-    done: list[str] = []
-    for words, step in _LADDER:
-        changed = step(message)
-        if changed != message:
-            done.append(words)
-            message = changed
-            yield Repair(message, ", ".join(done))
+class _Change(StrEnum):
+    """What can be changed, the likeliest cause of a refusal first."""
+
+    KEYWORDS = "keywords left out"
+    DATE = "the date of receipt left out"
+    LAST_LINE = "a line end added to the last line"
+    NUL = "NUL bytes left out"
+    LINE_ENDS = "single CR and LF made CRLF"
+    LONG_LINES = "long lines folded"
+    MESSAGE_ID = "a Message-ID added"
+    RECEIPTS = "requests for read receipts quieted"
+    ENCODED = "8-bit characters of the header encoded"
+    WELL_FORMED = "the form of the header set right"
+    FLAGS = "all flags left out"
 
 
-def _system_flags_only(message: Message) -> Message:
-    return replace(message, flags=tuple(flag for flag in message.flags if flag.startswith("\\")))
+#: What a server says when this is the cause.
+_NAMED = {
+    _Change.KEYWORDS: r"\bflags?\b|keyword",
+    _Change.DATE: r"^(?!.*header).*\b(?:internal)?date",
+    _Change.LAST_LINE: r"\[CLIENTBUG\]",
+    _Change.NUL: r"\bnul(?:l|s)?\b|invalid character in literal",
+    _Change.LINE_ENDS: r"\bbare\b|newline|line.?feed|carriage",
+    _Change.LONG_LINES: r"\blines?\b.{0,20}\b(?:long|length|limit)|\b(?:long|maximum)\b.{0,20}\bline",
+    _Change.MESSAGE_ID: r"message-?id",
+    _Change.RECEIPTS: r"receipt|disposition",
+    _Change.ENCODED: r"header|8.?bit|ascii",
+    _Change.WELL_FORMED: r"header|separator",
+}
+#: They lose what nothing brings back: only for a server that has named their cause.
+_LAST_RESORT = {_Change.DATE, _Change.FLAGS}
+
+_ON_METADATA: dict[_Change, Callable[[Message], Message]] = {
+    _Change.KEYWORDS: lambda message: replace(
+        message, flags=tuple(flag for flag in message.flags if flag.lower() in SYSTEM_FLAGS)
+    ),
+    _Change.FLAGS: lambda message: replace(message, flags=()),
+    _Change.DATE: lambda message: replace(message, internaldate=""),
+}
 
 
-def _on_body(step: Callable[[bytes], bytes]) -> Callable[[Message], Message]:
-    return lambda message: replace(message, body=step(message.body))
+def repairs(message: Message, reason: str, line_bytes: int | None) -> Iterator[Repair]:
+    """Ever more repaired forms of a refused message, no form twice, the last one wrapped as an attachment.
+
+    `reason` is the server's text; what it names is changed first. `line_bytes` are the octets of the longest line
+    the target takes, CRLF included, None where that isn't known. The message's body must stay open meanwhile.
+    """
+    digest = _digest(message.body)
+    on_body = _on_body(_message_id(digest), line_bytes)
+    offered = {(message.flags, message.internaldate, digest)}
+    made: set[_Change] = set()
+    for change in _ladder(reason, line_bytes):
+        made.add(change)
+        kept, words = _with_metadata(message, made)
+        body, digest, more = _with_body(message.body, {each: on_body[each] for each in on_body if each in made})
+        form = (kept.flags, kept.internaldate, digest)
+        if form not in offered:
+            offered.add(form)
+            yield Repair(replace(kept, body=body), ", ".join([*words, *more]))
+    yield attached(message, reason)
 
 
-def _with_last_line_end(body: bytes) -> bytes:
-    return body if body.endswith(b"\r\n") else body.removesuffix(b"\r") + b"\r\n"
+def attached(message: Message, reason: str) -> Repair:
+    """The last rung of `repairs` at once: the original, byte for byte, as an attachment of a note with the reason."""
+    kept, words = _with_metadata(message, _ladder(reason, None))
+    body = wrapped(message, reason, _message_id(_digest(message.body)))
+    return Repair(replace(kept, body=body), ", ".join([*words, WRAPPED]))
 
 
-def _without_nul(body: bytes) -> bytes:
-    return body.replace(b"\0", b"")
+def everything(message: Message, line_bytes: int | None) -> Repair:
+    """All repairs at once, short of wrapping, for a target that hangs up instead of giving a reason.
+
+    `changes` is empty where there is nothing to repair.
+    """
+    kept, words = _with_metadata(message, set(_Change) - _LAST_RESORT)
+    body, _, more = _with_body(message.body, _on_body(_message_id(_digest(message.body)), line_bytes))
+    return Repair(replace(kept, body=body), ", ".join([*words, *more]))
 
 
-def _with_crlf(body: bytes) -> bytes:
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", body)
+def _ladder(reason: str, line_bytes: int | None) -> list[_Change]:
+    """In which order changes are made: what the server has named, then by likelihood; all flags go at the very end."""
+    named = [change for change, words in _NAMED.items() if re.search(words, reason, re.IGNORECASE | re.ASCII)]
+    others = [change for change in _Change if change not in named and change not in _LAST_RESORT]
+    if line_bytes is None:
+        others.sort(key=_Change.LONG_LINES.__eq__)
+    return [*named, *others, *([_Change.FLAGS] if _Change.KEYWORDS in named else [])]
 
 
-def _folded(body: bytes) -> bytes:
-    return re.sub(rb"([^\r\n]{%d})(?=[^\r\n])" % LONGEST_LINE, rb"\1\r\n", body)
+def _on_body(message_id: str, line_bytes: int | None) -> dict[_Change, Step]:
+    """The changes of the bytes in the order in which they are made: none undoes or needs what comes after it."""
+    return {
+        _Change.NUL: without_nul,
+        _Change.LINE_ENDS: with_crlf,
+        _Change.LAST_LINE: with_last_line_end,
+        _Change.WELL_FORMED: on_header(well_formed),
+        _Change.RECEIPTS: on_header(receipts_quieted),
+        _Change.MESSAGE_ID: on_header(with_message_id(message_id)),
+        _Change.ENCODED: on_header(encoded),
+        _Change.LONG_LINES: folded(line_bytes or LONGEST_LINE),
+    }
 
 
-_LADDER: tuple[tuple[str, Callable[[Message], Message]], ...] = (
-    ("keywords left out", _system_flags_only),
-    ("a line end added to the last line", _on_body(_with_last_line_end)),
-    ("NUL bytes left out", _on_body(_without_nul)),
-    ("single CR and LF made CRLF", _on_body(_with_crlf)),
-    (f"lines longer than {LONGEST_LINE:,} bytes broken", _on_body(_folded)),
-)
+def _with_metadata(message: Message, made: Collection[_Change]) -> tuple[Message, list[str]]:
+    """The message after those of the changes that are about flags and date, and which of them made a difference."""
+    words = list[str]()
+    for change, altered in _ON_METADATA.items():
+        before = message
+        if change in made:
+            message = altered(message)
+        if (message.flags, message.internaldate) != (before.flags, before.internaldate):
+            words.append(change)
+    return message, words
+
+
+def _with_body(body: Body, steps: dict[_Change, Step]) -> tuple[Body, bytes, list[str]]:
+    """The body after these steps, its digest, and which of them made a difference; the same body if none did."""
+    stages = [_Passing(body.pieces())]
+    for step in steps.values():
+        stages.append(_Passing(step(iter(stages[-1]))))
+    made = Body.collected(stages[-1])
+    digests = [stage.digest() for stage in stages]
+    changed = [change for change, (before, after) in zip(steps, pairwise(digests), strict=True) if before != after]
+    return made if changed else body, digests[-1], [*changed]
+
+
+def _digest(body: Body) -> bytes:
+    passing = _Passing(body.pieces())
+    for _ in passing:
+        pass
+    return passing.digest()
+
+
+def _message_id(digest: bytes) -> str:
+    return f"{digest.hex()}@mailferry.invalid"
+
+
+class _Passing:
+    """Pieces of a message on their way, and the digest of those that have passed."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._hash = blake2b(digest_size=16)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._hash.update(piece)
+            yield piece
+
+    def digest(self) -> bytes:
+        return self._hash.digest()

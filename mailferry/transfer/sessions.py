@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from mailferry.errors import SealBroken, SettingsError
+from mailferry.errors import MailferryError, SealBroken, SettingsError
 from mailferry.imap.values import Login
 from mailferry.secrets.seal import KeyWrapper, Seal
 from mailferry.settings import Settings
@@ -16,7 +17,7 @@ from mailferry.state.batches import Batches
 from mailferry.state.mailboxes import Mailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.token import TokenSource
-from mailferry.transfer.folder_copy import Ends
+from mailferry.transfer.ends import Ends, Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,21 @@ class Sessions:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
         server = endpoint.server(self.settings.target.timeout)
         login = Login(mailbox.user, password=self._password(mailbox))
-        with SourceMailbox.open(server, login) as source, self._open_target(mailbox) as target:
-            yield Ends(source, target)
+        connect = self._to_target(mailbox)
+        with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
+            coming = aside.submit(connect)
+            try:
+                source = SourceMailbox.open(server, login)
+            except BaseException:
+                with suppress(MailferryError):
+                    coming.result().close()
+                raise
+        with source:
+            targets = Targets(coming.result(), connect)
+            try:
+                yield Ends(source, targets)
+            finally:
+                targets.close()
 
     def _password(self, mailbox: Mailbox) -> str:
         batch = self.batches.get(mailbox.batch)
@@ -46,8 +60,13 @@ class Sessions:
             raise SealBroken(f"The batch {mailbox.batch!r} is gone, and with it its key.", "Drop the CSV again.")
         return Seal(self.keys.unwrap(batch.wrapped_key)).open(mailbox.sealed, mailbox.id)
 
-    def _open_target(self, mailbox: Mailbox) -> TargetMailbox:
-        login = Login(mailbox.address)
-        if self.tokens:
-            return TargetMailbox.open(self.settings.target, replace(login, token=self.tokens.token()))
-        return TargetMailbox.open(self.settings.target, replace(login, password=self.settings.target_password))
+    def _to_target(self, mailbox: Mailbox) -> Callable[[], TargetMailbox]:
+        def connect() -> TargetMailbox:
+            login = Login(mailbox.address)
+            if self.tokens:
+                login = replace(login, token=self.tokens.token())
+            else:
+                login = replace(login, password=self.settings.target_password)
+            return TargetMailbox.open(self.settings.target, login, self.settings.target_profile)
+
+        return connect

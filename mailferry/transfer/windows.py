@@ -1,7 +1,8 @@
-"""Which messages go next: windows bounded by count and bytes, newest first, cut from the UIDs still to settle."""
+"""Which messages go next: the source folder stretch by stretch, newest first, and each stretch in windows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailferry.imap.values import MessageSize
@@ -17,49 +18,43 @@ _ENOUGH = 500
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The next messages to carry, ascending, and the stretch of UIDs that is settled when they are."""
+    """Messages that are written down together, ascending, and the range of UIDs that is settled when they are."""
 
     messages: tuple[MessageSize, ...]
     covers: UidRange
 
 
 class Windows:
-    """Cuts windows from the top of `todo`, listing the examined source folder stretch by stretch."""
+    """Walks down `todo` in the examined source folder, and cuts what it finds into windows."""
 
     def __init__(self, source: SourceMailbox, most_messages: int, most_bytes: int) -> None:
         self._source = source
         self._most_messages = most_messages
         self._most_bytes = most_bytes
-        self._step = _FIRST_STEP
-        self._listed = UidRange(1, 0)
-        self._sizes: list[MessageSize] = []
 
-    def next(self, todo: UidRanges) -> Cut | None:
-        """The newest messages in `todo`; a cut without messages says that its stretch is empty. None: all is done."""
-        if not todo:
-            return None
-        top = todo[-1]
-        if not self._listed.first <= top.last <= self._listed.last:
-            self._list(top)
-        floor = max(top.first, self._listed.first)
-        sizes = [found for found in self._sizes if floor <= found.uid <= top.last]
-        taken = self._newest(sizes)
-        lowest = taken[0].uid if len(taken) < len(sizes) else floor
-        return Cut(tuple(taken), UidRange(lowest, top.last))
+    def stretches(self, todo: UidRanges) -> Iterator[list[Cut]]:
+        """Lists of windows from the highest UIDs down, ascending within a list; a list is what one FETCH asks for.
 
-    def _list(self, top: UidRange) -> None:
-        first = max(top.first, top.last - self._step + 1)
-        self._sizes = self._source.sizes(first, top.last)
-        self._listed = UidRange(first, top.last)
-        if len(self._sizes) < _ENOUGH:
-            self._step = min(_LONGEST_STEP, self._step * 4)
+        A window without messages says that the UIDs it covers are not in the folder.
+        """
+        step = _FIRST_STEP
+        for first, last in reversed(todo):
+            while first <= last:
+                low = max(first, last - step + 1)
+                found = self._source.sizes(low, last)
+                yield list(self._cut(found, low, last))
+                last = low - 1
+                if len(found) < _ENOUGH:
+                    step = min(_LONGEST_STEP, step * 4)
 
-    def _newest(self, sizes: list[MessageSize]) -> list[MessageSize]:
+    def _cut(self, found: list[MessageSize], low: int, last: int) -> Iterator[Cut]:
         taken: list[MessageSize] = []
         total = 0
-        for found in reversed(sizes):
-            if taken and (len(taken) == self._most_messages or total + found.size > self._most_bytes):
-                break
-            taken.append(found)
-            total += found.size
-        return taken[::-1]
+        for message in found:
+            if taken and (len(taken) == self._most_messages or total + message.size > self._most_bytes):
+                yield Cut(tuple(taken), UidRange(low, taken[-1].uid))
+                low = taken[-1].uid + 1
+                taken, total = [], 0
+            taken.append(message)
+            total += message.size
+        yield Cut(tuple(taken), UidRange(low, last))

@@ -92,7 +92,11 @@ def test_a_worker_whose_lease_was_taken_over_can_write_nothing(storage: Storage)
     assert new.folder.fence == old.folder.fence + 1
     entry = Entry(copied=(UidPair(8, 100),))
     with pytest.raises(LeaseLost):
-        old.write(replace(old.folder, todo=UidRanges.of(range(1, 8))), entry)
+        old.record(replace(old.folder, todo=UidRanges.of(range(1, 8))), entry)
+    with pytest.raises(LeaseLost):
+        old.write(old.folder)
+    with pytest.raises(LeaseLost):
+        old.finish(old.folder)
     with pytest.raises(LeaseLost):
         old.hold(10)
     old.release()
@@ -106,13 +110,37 @@ def test_the_checkpoint_and_its_ledger_row_are_written_together_or_not_at_all(st
     claim = folders.claim(mailbox, folders.all(mailbox), "one", 30)
     assert claim
     entry = Entry(copied=(UidPair(7, 100), UidPair(8, 101)), bytes=10)
-    claim.write(replace(claim.folder, counts=Counts(copied=2)), entry)
+    claim.record(replace(claim.folder, counts=Counts(copied=2)), entry)
     # The same UIDs once more: the ledger's key is taken, so the checkpoint is not written either.
     with pytest.raises(LeaseLost):
-        claim.write(replace(claim.folder, counts=Counts(copied=4)), entry)
+        claim.record(replace(claim.folder, counts=Counts(copied=4)), entry)
     (found,) = folders.all(mailbox)
     assert found.folder.counts.copied == 2
     assert [e.copied for e in Ledger(storage).entries(mailbox, "f", claim.folder.epoch)] == [entry.copied]
+
+
+def test_the_last_checkpoint_gives_the_folder_back(storage: Storage) -> None:
+    folders, mailbox = write_folder(storage)
+    claim = folders.claim(mailbox, folders.all(mailbox), "one", 30)
+    assert claim
+    claim.finish(replace(claim.folder, todo=UidRanges(), seconds=1.5))
+    claim.release()  # nothing is left to give back
+    (found,) = folders.all(mailbox)
+    assert (found.folder.todo, found.folder.seconds) == (UidRanges(), 1.5)
+    assert (found.folder.lease_owner, found.folder.lease_until) == ("", None)
+    assert folders.claim(mailbox, [found], "two", 30)
+
+
+def test_a_checkpoint_renews_the_lease_for_as_long_as_it_is_asked_to() -> None:
+    time = Time()
+    folders, mailbox = write_folder(memory_storage(), time)
+    claim = folders.claim(mailbox, folders.all(mailbox), "one", 60)
+    assert claim
+    time.move_to(time() + timedelta(seconds=50))
+    claim.write(claim.folder)
+    assert 50 < claim.remaining() <= 60
+    claim.write(claim.folder, seconds=300)
+    assert claim.remaining() >= 300
 
 
 def test_holding_renews_only_when_too_little_is_left() -> None:

@@ -68,11 +68,11 @@ def test_a_chunk_ends_at_its_soft_deadline_and_another_goes_on(
     engine.drop("batch", csv_of(user))
     assert engine.step()
     jobs = 0
-    # A deadline that has passed at once: every chunk gets one message done.
+    # A deadline that has passed at once: every chunk gets something done.
     object.__setattr__(engine.services.chunks.passes.limits, "chunk_seconds", 0.0)
     while engine.step():
         jobs += 1
-    assert jobs == 61  # the last one finds that nothing is left
+    assert jobs > 10  # each stops as soon as anything is settled, and carries what is on its way by then
     assert_migrated(source_server, target_server, user)
 
 

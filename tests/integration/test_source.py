@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import imaplib
+import random
 import socket
 import ssl
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -93,7 +97,7 @@ def source(source_server: Dovecot, user: str) -> Iterator[SourceMailbox]:
 
 
 def bodies(source: SourceMailbox, uids: Sequence[int]) -> dict[int, bytes]:
-    return {message.uid: message.body for message in source.messages(uids)}
+    return {message.uid: bytes(message.body) for message in source.messages(uids)}
 
 
 def test_folders_come_without_the_prefix_and_readable(source: SourceMailbox, filler: Filler) -> None:
@@ -130,6 +134,31 @@ def test_status_and_sizes_tell_what_is_there(source: SourceMailbox, filler: Fill
     assert source.sizes(5, 6) == [MessageSize(uid, size) for uid in (5, 6)]
     assert source.sizes(8, 100) == []
     assert source.sizes(2, 3) == []
+
+
+@pytest.mark.parametrize("esearch", [True, False])
+def test_uids_are_listed_as_ranges(source: SourceMailbox, filler: Filler, esearch: bool) -> None:
+    if not esearch:
+        source._connection.capabilities -= {b"ESEARCH"}
+    for number in range(1, 10):
+        filler.append("INBOX", PLAIN % (number, number))
+    filler.expunge("INBOX", "2:3,8")
+    source.examine(b"INBOX")
+    assert list(source.uids(1, 9)) == [(1, 1), (4, 7), (9, 9)]
+    assert list(source.uids(2, 5)) == [(4, 5)]
+    assert list(source.uids(2, 3)) == list(source.uids(10, 2**32 - 1)) == list(source.uids(2, 1)) == []
+
+
+def test_folders_and_their_statuses_come_together(source: SourceMailbox, filler: Filler) -> None:
+    filler.create("INBOX.B&APw-ro.2024")
+    filler.append("INBOX.B&APw-ro.2024", PLAIN % (1, 1))
+    statuses = {folder.name: folder.status for folder in source.folders() if folder.selectable}
+    assert statuses == {name: source.status(name) for name in statuses}
+    status = statuses[b"INBOX.B&APw-ro.2024"]
+    assert status
+    assert (status.messages, status.uidnext) == (1, 2)
+    assert status.modseq
+    assert source.examine(b"INBOX.B&APw-ro.2024") == status
 
 
 def test_messages_that_are_gone_are_left_out(source: SourceMailbox, filler: Filler) -> None:
@@ -172,6 +201,7 @@ def test_reading_changes_nothing_and_sends_only_what_reads(
         source.folders()
         source.status(b"INBOX")
         source.examine(b"INBOX")
+        list(source.uids(1, 1))
         source.sizes(1, 1)
         source.identities([1])
         bodies(source, [1])
@@ -181,9 +211,94 @@ def test_reading_changes_nothing_and_sends_only_what_reads(
     verbs = {
         b" ".join(command.split()[1:3] if command.split()[1] == b"UID" else command.split()[1:2]) for command in sent
     }
-    reading = {b"LOGIN", b"CAPABILITY", b"ID", b"NAMESPACE", b"LIST", b"STATUS", b"EXAMINE", b"UID FETCH", b"LOGOUT"}
-    assert verbs <= reading
+    reading = {b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
+    assert verbs <= {b"LOGIN", b"CAPABILITY", b"ID", b"NAMESPACE", b"LOGOUT", *reading}
     assert all(b"BODY[" not in command for command in sent)
+
+
+@pytest.fixture(scope="module")
+def compressing_server() -> Iterator[Dovecot]:
+    with Dovecot(extra="protocol imap {\n  mail_plugins = imap_zlib\n}") as dovecot:
+        yield dovecot
+
+
+def test_a_deflated_session_reads_the_same(compressing_server: Dovecot, user: str) -> None:
+    filler = Filler(compressing_server, user)
+    sent = {uid: PLAIN % (uid, uid) + random.Random(uid).randbytes(20_000).hex().encode() for uid in range(1, 60)}
+    sent[60] = PLAIN % (60, 60) + b"y" * 3_000_000
+    for body in sent.values():
+        filler.append("INBOX", body)
+    filler.close()
+    with SourceMailbox.open(server_of(compressing_server), Login(user, compressing_server.users_password)) as source:
+        source.examine(b"INBOX")
+        plain = bodies(source, list(sent))
+        source._connection.compress()
+        source.examine(b"INBOX")
+        assert len(source.sizes(1, 99)) == len(sent)
+        assert bodies(source, list(sent)) == plain == sent
+
+
+class SlowLine:
+    """A relay for one connection over which the server's bytes come at `rate` a second; `passed` counts them."""
+
+    def __init__(self, dovecot: Dovecot, rate: float) -> None:
+        self._listener = socket.create_server((dovecot.host, 0))
+        self._server = (dovecot.host, dovecot.port)
+        self._rate = rate
+        self._threads = [threading.Thread(target=self._relay)]
+        self.port = self._listener.getsockname()[1]
+        self.passed = 0
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _relay(self) -> None:
+        with self._listener.accept()[0] as client, socket.create_connection(self._server) as server:
+            up = threading.Thread(target=self._carry_up, args=(client, server))
+            self._threads.append(up)
+            up.start()
+            while piece := server.recv(16_384):
+                time.sleep(len(piece) / self._rate)
+                client.sendall(piece)
+                self.passed += len(piece)
+            up.join()
+
+    @staticmethod
+    def _carry_up(client: socket.socket, server: socket.socket) -> None:
+        while piece := client.recv(16_384):
+            server.sendall(piece)
+        server.shutdown(socket.SHUT_WR)
+
+
+def test_over_a_slow_line_a_session_becomes_deflated_by_itself_and_on_loopback_it_does_not(
+    compressing_server: Dovecot, user: str
+) -> None:
+    body = PLAIN % (1, 1) + random.Random(1).randbytes(1_000_000).hex().encode()
+    filler = Filler(compressing_server, user)
+    filler.append("INBOX", body)
+    filler.close()
+    login = Login(user, compressing_server.users_password)
+    with SourceMailbox.open(server_of(compressing_server), login) as source:
+        source.examine(b"INBOX")
+        for _ in range(5):
+            assert bodies(source, [1]) == {1: body}
+        assert source._connection.has("COMPRESS=DEFLATE")
+    line = SlowLine(compressing_server, rate=3e6)
+    server = replace(server_of(compressing_server), port=line.port)
+    with line, SourceMailbox.open(server, login) as source:
+        source.examine(b"INBOX")
+        for _ in range(2):
+            assert bodies(source, [1]) == {1: body}
+        before = line.passed
+        assert before > 2 * len(body)
+        assert bodies(source, [1]) == {1: body}
+        assert line.passed - before < 0.7 * len(body)
 
 
 def test_a_missing_folder_is_gone(source: SourceMailbox) -> None:
@@ -264,6 +379,7 @@ def test_an_unchecked_certificate_is_warned_of_loudly(
     with Connection.open(server, Login(user, "pw")) as connection:
         assert connection.run(b"NOOP").ok
         assert isinstance(connection.wire.socket, ssl.SSLSocket)
+        assert not connection.wire.socket.getblocking()
     assert "IS NOT CHECKED" in caplog.text
 
 

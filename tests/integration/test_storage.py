@@ -14,16 +14,8 @@ from azure.storage.queue import QueueServiceClient
 from devhost.azurite import Azurite
 from mailferry.errors import Conflict, SettingsError
 from mailferry.state.azure import azure_storage
-from mailferry.state.memory import MemoryQueues, memory_storage
+from mailferry.state.memory import MemoryQueues
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Replace, Storage, Upsert, Value
-
-
-@pytest.fixture(params=["memory", "azurite"])
-def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
-    if request.param == "memory":
-        yield memory_storage()
-    else:
-        yield azure_storage({"MigrationStorage": request.getfixturevalue("azurite").connection_string})
 
 
 @pytest.fixture
@@ -55,6 +47,9 @@ def test_rows_are_listed_by_prefix_in_key_order(storage: Storage, partition: str
     storage.tables.commit("things", partition, [Insert(key, {"of": key}) for key in keys])
     assert [row.key for row in storage.tables.rows("things", partition, "a|")] == ["a|1", "a|10", "a|2"]
     assert [row.key for row in storage.tables.rows("things", partition, "a|", most=2)] == ["a|1", "a|10"]
+    assert [row.key for row in storage.tables.rows("things", partition, "a|", start="a|10")] == ["a|10", "a|2"]
+    assert [row.key for row in storage.tables.rows("things", partition, "a|", most=1, start="a|11")] == ["a|2"]
+    assert [row.key for row in storage.tables.rows("things", partition, "b|", start="a|2")] == ["b|1"]
     assert len(list(storage.tables.rows("things", partition))) == len(keys)
     assert list(storage.tables.rows("things", partition + "x")) == []
 
@@ -176,6 +171,26 @@ def test_a_blob_is_deleted_only_as_the_version_that_was_read(storage: Storage) -
     assert not storage.blobs.delete(container, name)
     assert storage.blobs.info(container, name) is None
     assert storage.blobs.read(container, name) is None
+
+
+@pytest.mark.parametrize("pieces", [[], [b""], [b"one", b"", b"two"], [bytes([n]) * 700_000 for n in range(14)]])
+def test_a_blob_is_written_from_pieces(storage: Storage, pieces: list[bytes]) -> None:
+    container = f"c{uuid.uuid4().hex}"
+    storage.blobs.write(container, "message.eml", lambda: iter(pieces), "message/rfc822")
+    blob = storage.blobs.read(container, "message.eml")
+    assert blob is not None
+    assert blob.data == b"".join(pieces)
+
+
+def test_a_blob_whose_pieces_break_off_is_not_there(storage: Storage) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 5_000_000
+        raise OSError("The file has gone.")
+
+    container = f"c{uuid.uuid4().hex}"
+    with pytest.raises(OSError, match="gone"):
+        storage.blobs.write(container, "message.eml", pieces, "message/rfc822")
+    assert storage.blobs.read(container, "message.eml") is None
 
 
 def test_blobs_are_listed_by_prefix(storage: Storage) -> None:

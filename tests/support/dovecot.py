@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import shutil
 import signal
@@ -16,9 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.certificate import write_certificate
 
 HOST = "127.0.0.1"
 PROGRAM = "/usr/sbin/dovecot"
@@ -214,7 +210,7 @@ class Dovecot:
             shutil.chown(self.base / name, "mail", "mail")
         self.port, self.tls_port = _free_ports()
         if self._tls:
-            _write_certificate(self.base)
+            write_certificate(self.base)
         (self.base / "dovecot.conf").write_text(self._configuration())
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", GUARD % {"program": PROGRAM}, "dovecot-guard", str(self.base)],
@@ -270,27 +266,3 @@ def _greeting(port: int) -> bytes:
 def _free_ports() -> tuple[int, int]:
     with socket.create_server((HOST, 0)) as first, socket.create_server((HOST, 0)) as second:
         return first.getsockname()[1], second.getsockname()[1]
-
-
-def _write_certificate(base: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(HOST))]
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (base / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (base / "key.pem").write_bytes(private)

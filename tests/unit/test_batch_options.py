@@ -39,11 +39,12 @@ def test_everything_can_be_said() -> None:
             },
             "include_folders": ["INBOX", " Projects/* ", "INBOX"],
             "exclude_folders": ["Trash"],
+            "keep_skipped": True,
         },
         None,
     )
     endpoint = Endpoint("imap.example.com", 143, Security.STARTTLS, False, 5)
-    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",))
+    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",), True)
 
 
 def test_what_is_left_out_comes_from_the_default() -> None:
@@ -108,6 +109,9 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"exclude_folders": ["a", 3]}, "$.exclude_folders[1] is 3"),
         ({"exclude_folders": [" "]}, "$.exclude_folders[0] is"),
         ({"endpoint": []}, "$.endpoint is []"),
+        ({"keep_skipped": "yes"}, "$.keep_skipped is"),
+        ({"keep_skipped": 1}, "$.keep_skipped is 1; allowed is true or false."),
+        ({"keep_skipped": None}, "$.keep_skipped is null"),
         ([], "$ is []"),
         ("x", "$ is"),
     ],

@@ -46,6 +46,15 @@ def test_rows_become_mailboxes_and_as_many_start_as_the_endpoint_allows(engine: 
     assert not csv_is_there(engine)
 
 
+def test_options_are_written_to_the_batch_and_follow_the_newest_file(engine: Engine) -> None:
+    for keep in (True, False):
+        options = {"include_folders": ["INBOX"], "exclude_folders": ["Junk"], "keep_skipped": keep}
+        engine.drop("batch", csv_of(*users(1)), json.dumps(options))
+        batch = Batches(engine.storage).get("batch")
+        assert batch is not None
+        assert (batch.include_folders, batch.exclude_folders, batch.keep_skipped) == (("INBOX",), ("Junk",), keep)
+
+
 def test_no_password_is_stored_in_the_clear(engine: Engine) -> None:
     engine.drop("batch", csv_of(*users(3), password="Tr0ub4dor&3"))
     assert "Tr0ub4dor" not in repr(vars(engine.storage.tables))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.model import Counts, Item, MailboxLine, Problem, Status
+from mailferry.model import Counts, Item, ItemKind, MailboxLine, Problem, Status
 from mailferry.report.csv_cells import guarded, human_bytes
 from mailferry.report.summary import MAX_ITEMS, MAX_MAILBOXES, summary_html
-from mailferry.report.tables import intake_csv, mailboxes_csv, repaired_csv, skipped_csv
+from mailferry.report.tables import ITEM_TABLES, intake_csv, items_csv, mailboxes_csv
 
 NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 LINE = MailboxLine(
@@ -30,7 +30,16 @@ LINE = MailboxLine(
     counts=Counts(messages=10, copied=7, adopted=1, skipped=2, repaired=1, bytes=1_572_864),
     messages_per_second=1.23456,
 )
-ITEM = Item("INBOX", 7, "TooLarge", "52 MB; 35 MB are taken.", "Raise the limit.", "Plans", "2019-03-02", 54_525_952)
+ITEM = Item(
+    "INBOX",
+    7,
+    ItemKind.TOO_LARGE,
+    "52 MB; 35 MB are taken.",
+    "Raise the limit.",
+    "Plans",
+    "2019-03-02",
+    54_525_952,
+)
 
 
 def table(data: bytes) -> list[dict[str, str]]:
@@ -73,10 +82,25 @@ def test_lines_end_as_windows_expects() -> None:
     assert data.count(b"\n") == data.count(b"\r\n") == 3
 
 
-def test_skipped_and_repaired_items_are_told_apart() -> None:
-    items = [(LINE, ITEM), (LINE, replace(ITEM, kind="Repaired", uid=8))]
-    assert [row["Uid"] for row in table(skipped_csv(items))] == ["7"]
-    assert [row["Uid"] for row in table(repaired_csv(items))] == ["8"]
+def test_every_kind_of_item_is_in_one_table() -> None:
+    items = [(LINE, replace(ITEM, kind=kind)) for kind in ItemKind]
+    found = {name: [row["Kind"] for row in table(items_csv(name, items))] for name in ITEM_TABLES}
+    assert found == {
+        "skipped.csv": ["TooLarge", "Refused", "Unreadable"],
+        "repaired.csv": ["Repaired"],
+        "copied-again.csv": ["CopiedAgain"],
+    }
+    assert [item.kind for _, item in items if item.skipped] == found["skipped.csv"]
+
+
+def test_the_mailbox_table_tells_the_score_with_its_reason_once_there_is_one() -> None:
+    counts = replace(LINE.counts, copied_again=3, missing=1, unchecked=4)
+    waiting, done = table(mailboxes_csv([LINE, replace(LINE, last_synced=NOON, counts=counts)]))
+    assert waiting["DataConsistencyScore"] == waiting["DataConsistencyWhy"] == waiting["DataConsistencyWhatToDo"] == ""
+    assert done["DataConsistencyScore"] == "Investigate"
+    assert done["DataConsistencyWhy"].startswith("Of 10 messages: 1 missing from the target")
+    assert "skipped.csv" in done["DataConsistencyWhatToDo"]
+    assert (done["CopiedAgain"], done["Missing"], done["Unchecked"]) == ("3", "1", "4")
 
 
 def test_a_problem_of_the_whole_file_has_no_line() -> None:
@@ -107,7 +131,7 @@ def test_a_problem_of_the_whole_file_has_no_line() -> None:
     ],
 )
 def test_a_subject_that_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
-    (row,) = table(skipped_csv([(LINE, replace(ITEM, subject=text))]))
+    (row,) = table(items_csv("skipped.csv", [(LINE, replace(ITEM, subject=text))]))
     assert row["Subject"].startswith("'")
     assert row["Subject"].replace("'", "") == text.replace("'", "")
 
@@ -123,7 +147,7 @@ def test_a_formula_behind_a_semicolon_is_guarded_where_excel_would_cut() -> None
 
 @given(st.text(st.sampled_from(" =+-@\t\r\n;,\"'ax＝\u200b\x00\ud800"), max_size=12))
 def test_no_cell_begins_like_a_formula_whatever_separates_cells(subject: str) -> None:
-    data = skipped_csv([(LINE, replace(ITEM, subject=subject))]).decode("utf-8-sig")
+    data = items_csv("skipped.csv", [(LINE, replace(ITEM, subject=subject))]).decode("utf-8-sig")
     assert len(table(data.encode("utf-8-sig"))) == 1
     for separator in ",;\t":
         for row in csv.reader(io.StringIO(data, newline=""), delimiter=separator):
@@ -138,7 +162,7 @@ def test_our_own_negative_numbers_stay_numbers() -> None:
 
 def test_a_subject_with_half_a_character_does_not_break_a_report() -> None:
     item = replace(ITEM, subject="a\ud800\x00b", folder="\udcff")
-    assert table(skipped_csv([(LINE, item)]))[0]["Subject"] == "a?\ufffdb"
+    assert table(items_csv("skipped.csv", [(LINE, item)]))[0]["Subject"] == "a?\ufffdb"
     assert "a?" in page([LINE], [(LINE, item)])
 
 
@@ -161,7 +185,7 @@ def test_sizes_are_told_in_steps_of_1024(count: int, text: str) -> None:
     ("statuses", "headline"),
     [
         ([], "This batch has no mailboxes."),
-        ([Status.SYNCED], "The mailbox is synced. 2 messages could not be carried: see below."),
+        ([Status.SYNCED], "The mailbox is synced. 2 messages are not in the target: see below."),
         ([Status.SYNCED, Status.INCREMENTAL_SYNCING], "All 2 mailboxes are synced. 4 messages"),
         ([Status.SYNCED, Status.QUEUED, Status.SYNCING], "1 of 3 mailboxes synced; no errors so far."),
         ([Status.FAILED, Status.SYNCED], "1 of 2 mailboxes needs your attention."),
@@ -198,10 +222,10 @@ def test_totals_and_the_present_rate_are_summed_over_mailboxes() -> None:
 def test_nothing_that_came_by_mail_becomes_markup() -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
     line = replace(LINE, address=evil, user=evil, why=evil, remedy=evil, status=Status.FAILED)
-    item = Item(evil, 1, evil, evil, evil, evil, evil, 1)
+    item = Item(evil, 1, ItemKind.REFUSED, evil, evil, evil, evil, 1)
     found = Text(summary_html(evil, NOON, [line], [(line, item)], [evil]).decode())
     assert not {"script", "img"} & set(found.tags)
-    assert found.text.count(evil) >= 10
+    assert found.text.count(evil) >= 9
 
 
 def test_the_page_fetches_nothing_and_runs_nothing() -> None:
@@ -213,11 +237,29 @@ def test_the_page_fetches_nothing_and_runs_nothing() -> None:
 
 
 def test_skipped_items_are_grouped_by_kind_and_remedy_the_most_frequent_first() -> None:
-    refused = replace(ITEM, kind="Refused", remedy="Open it.", uid=9)
+    refused = replace(ITEM, kind=ItemKind.REFUSED, remedy="Open it.", uid=9)
     text = Text(page([LINE], [(LINE, ITEM), (LINE, refused), (LINE, refused)])).text
     assert (
         text.index("Refused: 2") < text.index("Open it.") < text.index("Too large: 1") < text.index("Raise the limit.")
     )
+
+
+def test_mailboxes_that_lack_messages_are_shown_with_why_and_what_to_do() -> None:
+    synced = replace(LINE, last_synced=NOON, counts=Counts(messages=5_000, copied=5_000))
+    missing = replace(synced, address="bob@example.com", counts=Counts(messages=5_000, copied=5_000, missing=2))
+    poor = replace(synced, counts=Counts(messages=5_000, copied=4_900, skipped=100))
+    text = Text(page([LINE, synced, missing, poor])).text
+    assert "Perfect: 1" in text
+    assert "Investigate: 1" in text
+    assert "Poor: 1" in text
+    assert "2 mailboxes: messages are missing" in text
+    assert (
+        text.index("Of 5,000 messages: 2 missing")
+        < text.index("had gone from the target both times")
+        < text.index("All mailboxes")
+    )
+    assert "102 messages are not in the target" in Text(page([missing, poor])).text
+    assert "Consistency to look into" not in Text(page([LINE, synced])).text
 
 
 def test_long_lists_are_cut_and_say_so() -> None:
@@ -230,4 +272,4 @@ def test_long_lists_are_cut_and_say_so() -> None:
 
 
 def test_repaired_items_are_no_losses() -> None:
-    assert "not carried" not in page([LINE], [(LINE, replace(ITEM, kind="Repaired"))])
+    assert "not carried" not in page([LINE], [(LINE, replace(ITEM, kind=ItemKind.REPAIRED))])

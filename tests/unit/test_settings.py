@@ -28,6 +28,16 @@ def test_defaults_are_those_of_the_table() -> None:
     assert settings.target.host == "outlook.office365.com"
     assert settings.source_max_concurrent == 20
     assert settings.limits.chunk_seconds == 240
+    assert settings.limits.window_messages == 200
+    assert settings.target_profile == {}
+
+
+def test_what_is_known_better_about_the_target_overrules_its_profile() -> None:
+    settings = read_settings(
+        GOOD | {"TARGET_PROFILE": ' {"in_flight": 1, "connections": 4} ', "WINDOW_MESSAGES": "300"}
+    )
+    assert settings.target_profile == {"in_flight": 1, "connections": 4}
+    assert settings.limits.window_messages == 300
 
 
 @pytest.mark.parametrize(
@@ -38,6 +48,11 @@ def test_defaults_are_those_of_the_table() -> None:
         ("SOURCE_SECURITY", "tls", "ssl, starttls, none"),
         ("TARGET_AUTH", "basic", "xoauth2, login"),
         ("CHUNK_SECONDS", "900", "from 1 to 420"),
+        ("WINDOW_MESSAGES", "301", "from 1 to 300"),
+        ("WINDOW_MESSAGES", "0", "from 1 to 300"),
+        ("TARGET_PROFILE", "pipelining", "JSON object"),
+        ("TARGET_PROFILE", '{"depth": 5}', "in_flight"),
+        ("TARGET_PROFILE", '{"in_flight": 0}', "from 1"),
         ("SEALING_KEY", "short", "32 bytes"),
         ("TARGET_PASSWORD", "", "TARGET_PASSWORD"),
     ],

@@ -11,6 +11,7 @@ import pytest
 
 from mailferry.errors import (
     Busy,
+    ConnectionCut,
     ConnectionLost,
     FolderGone,
     LoginRefused,
@@ -177,7 +178,7 @@ def test_a_nul_in_a_password_never_reaches_the_server() -> None:
         (b"<tag> NO [UNAVAILABLE] try later\r\n", Busy),
         (b"* BYE Too many connections s3cret-pass\r\n<cut>", Busy),
         (b"* BYE Connection closed. 14\r\n<cut>", ConnectionLost),
-        (CUT, ConnectionLost),
+        (CUT, ConnectionCut),
         (b"Server Unavailable. 15\r\n", Busy),
         (b"hello\r\n", ProtocolError),
         (b"XX1 OK who?\r\n", ProtocolError),

@@ -11,7 +11,8 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailferry.errors import MailferryError
+from mailferry.errors import ConnectionLost, MailferryError, ProtocolError
+from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import fetch_identities, fetch_uids
 from mailferry.imap.folder import folder_status, list_folders, open_folder
@@ -48,7 +49,7 @@ WORDS = [
     *(b"\r\n", b"\0", b"+ ", b"LIST ", b"MF1 ", b"MF2 ", b"MF3 ", b"OK ", b"NO ", b"BAD ", b"BYE ", b"[", b"] "),
     *(b"STATUS ", b"CAPABILITY IMAP4rev1 ", b"ID NAMESPACE ", b"EXISTS\r\n", b"[UIDNEXT 5]", b"[UIDVALIDITY 5]"),
     *(b"NAMESPACE ", b"\xff\xfe", b"{99999999999999999999}\r\n", b"ID (", b"RFC822.SIZE ", b"FLAGS ", b"SEARCH "),
-    *(b"99999999999999999999 ", b"APPENDUID 5 5", b"PERMANENTFLAGS ("),
+    *(b"99999999999999999999 ", b"APPENDUID 5 5", b"PERMANENTFLAGS (", b"~{1}\r\n", b"{1048577}\r\n", b"uid 2 "),
 ]
 ANSWERS = st.lists(st.sampled_from(WORDS) | st.binary(max_size=8), max_size=40).map(b"".join)
 GREETINGS = st.sampled_from([b"", b"* OK hi\r\n", b"* PREAUTH hi\r\n", b"* BYE no\r\n"])
@@ -69,7 +70,7 @@ def answering(data: bytes) -> Iterator[socket.socket]:
 def session(data: bytes) -> Iterator[Connection]:
     """A logged-in connection whose server has sent `data`, whatever is asked."""
     client = mock.Mock()
-    client.offered.return_value = frozenset({b"IMAP4REV1", b"LITERAL+"})
+    client.offered.return_value = frozenset({b"IMAP4REV1", b"LITERAL+", b"COMPRESS=DEFLATE"})
     client.imap4.greeting = b"* OK hi"
     with answering(data) as sock:
         client.imap4.wire = Wire(sock, SERVER)
@@ -87,6 +88,13 @@ def test_opening_a_session_with_any_server(greeting: bytes, answers: bytes) -> N
         Connection.open(SERVER, Login("ann", "pw")).close()
 
 
+def appended(target: TargetMailbox) -> object:
+    opened = target.select(b"a")
+    messages = [Message(uid, ("\\Seen",), "", Body(b"x")) for uid in (1, 2)]
+    started = [target.start_append(b"a", (message,), opened) for message in messages]
+    return [target.finish_append(appending) for appending in started]
+
+
 COMMANDS: list[Callable[[Connection], object]] = [
     list_folders,
     lambda connection: folder_status(connection, b"a"),
@@ -98,9 +106,10 @@ COMMANDS: list[Callable[[Connection], object]] = [
     lambda connection: SourceMailbox(connection).headline(1),
     lambda connection: list(TargetMailbox(connection).identities(1)),
     lambda connection: TargetMailbox(connection).ensure(("a", "b")),
-    lambda connection: TargetMailbox(connection).append(
-        b"a", Message(1, ("\\Seen",), "", b"x"), TargetMailbox(connection).select(b"a")
-    ),
+    lambda connection: list(SourceMailbox(connection).uids(1, 9)),
+    lambda connection: SourceMailbox(connection).exceeds(1, 5),
+    lambda connection: connection.compress(),
+    lambda connection: appended(TargetMailbox(connection)),
 ]
 
 
@@ -108,6 +117,10 @@ COMMANDS: list[Callable[[Connection], object]] = [
 @given(st.sampled_from(COMMANDS), ANSWERS)
 def test_any_command_with_any_answer(command: Callable[[Connection], object], answers: bytes) -> None:
     with session(answers) as connection:
-        with contextlib.suppress(MailferryError):
+        try:
             command(connection)
+        except (ConnectionLost, ProtocolError):
+            assert connection.wire.closed
+        except MailferryError:
+            pass
         connection.close()

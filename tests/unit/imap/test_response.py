@@ -224,8 +224,8 @@ def test_any_bytes_are_read_or_give_a_typed_error(data: bytes) -> None:
 def test_literals_too_large_to_hold_are_read_past_and_stand_as_nil() -> None:
     far, near = socket.socketpair()
     wire = Wire(near, SERVER)
-    wire.held_limit = 100
-    far.sendall(b"* 1 FETCH (UID 1 BODY[] {101}\r\n" + b"x" * 101 + b" FLAGS (\\Seen))\r\n")
+    wire.held_limit = 1000
+    far.sendall(b"* 1 FETCH (UID 1 BODY[] {1001}\r\n" + b"x" * 1001 + b" FLAGS (\\Seen))\r\n")
     far.sendall(b"* 2 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n")
     try:
         found = [fetch_items(read_response(wire), SERVER) for _ in range(2)]

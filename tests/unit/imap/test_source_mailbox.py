@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from mailferry.errors import Busy, ConnectionLost, FolderGone, MailferryError, Permanent, ProtocolError
+from mailferry.errors import Busy, ConnectionCut, ConnectionLost, FolderGone, MailferryError, Permanent, ProtocolError
+from mailferry.imap.body import Body
 from mailferry.imap.values import FolderStatus, Message, MessageSize
 from mailferry.source.headline import Headline
 from mailferry.source.mailbox import SourceMailbox
 from tests.unit.imap.scripted import CUT, HANG, LOGIN, Answer, ScriptedServer
 
 OK = b"<tag> OK done\r\n"
-READS_ONLY = {b"CAPABILITY", b"LOGIN", b"ID", b"NAMESPACE", b"LIST", b"STATUS", b"EXAMINE", b"UID FETCH", b"LOGOUT"}
+LOGIN_AND_OUT = {b"CAPABILITY", b"LOGIN", b"ID", b"NAMESPACE", b"LOGOUT"}
+READS_ONLY = {*LOGIN_AND_OUT, b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
 
 
 EXISTS = b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"
@@ -35,10 +37,12 @@ def test_nothing_that_could_change_the_source_is_ever_sent() -> None:
         rb"STATUS": b'* STATUS "INBOX" (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)\r\n' + OK,
         rb"UID FETCH": b"* 1 FETCH (UID 1 RFC822.SIZE 3 FLAGS () BODY[] {1}\r\nx BODY[HEADER.FIELDS (X)] NIL)\r\n" + OK,
     }
-    with ScriptedServer(script, capabilities=b"IMAP4rev1 ID NAMESPACE") as scripted, open_to(scripted) as source:
+    offered = b"IMAP4rev1 ID NAMESPACE ESEARCH"
+    with ScriptedServer(script, capabilities=offered) as scripted, open_to(scripted) as source:
         source.folders()
         source.status(b"INBOX")
         source.examine(b"INBOX")
+        list(source.uids(1, 9))
         source.sizes(1, 9)
         source.identities([1])
         assert len(list(source.messages([1]))) == 1
@@ -118,8 +122,8 @@ def test_messages_arrive_byte_for_byte_with_whatever_stands_in_between() -> None
     )
     with fetch(answer) as scripted, open_to(scripted) as source:
         assert list(source.messages([8, 9])) == [
-            Message(8, ("\\Seen", "$Label1"), " 5-Jan-2009 10:00:00 +0530", body),
-            Message(9, (), "", b'a"b'),
+            Message(8, ("\\Seen", "$Label1"), " 5-Jan-2009 10:00:00 +0530", Body(body)),
+            Message(9, (), "", Body(b'a"b')),
         ]
 
 
@@ -145,7 +149,7 @@ def test_one_broken_message_does_not_hide_the_others() -> None:
     [
         (b"<tag> NO Request is throttled. Suggested Backoff Time: 1000 milliseconds\r\n", Busy),
         (b"* BYE Session invalidated - AccessTokenExpired\r\n<cut>", ConnectionLost),
-        (b"* 1 FETCH (UID 1 BODY[] {100}\r\nonly this" + CUT, ConnectionLost),
+        (b"* 1 FETCH (UID 1 BODY[] {100}\r\nonly this" + CUT, ConnectionCut),
         (b"* 1 FETCH (UID 1 BODY[] {100}\r\nonly this" + HANG, ConnectionLost),
         (b"* 1 FETCH (UID 1 BODY[] {2}\r\nmore than two)\r\n" + OK, ProtocolError),
         (b"* 1 FETCH (UID 1 BODY[] {999999999999}\r\n" + HANG, ProtocolError),

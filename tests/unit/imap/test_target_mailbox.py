@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from mailferry.errors import Busy, ConnectionLost, FolderGone, MailboxFull, MailferryError, MessageRefused, Permanent
+from mailferry.errors import (
+    Busy,
+    ConnectionCut,
+    ConnectionLost,
+    FolderGone,
+    MailboxFull,
+    MailferryError,
+    MessageRefused,
+    Permanent,
+)
+from mailferry.imap.body import Body
 from mailferry.imap.values import FolderStatus, Message
 from mailferry.target.flags import FLAGS_LIMIT, SYSTEM_FLAGS, acceptable_flags
 from mailferry.target.mailbox import OpenFolder, TargetMailbox
+from tests.support.append import append
 from tests.unit.imap.scripted import CUT, HANG, LOGIN, Answer, ScriptedServer
 
 OK = b"<tag> OK done\r\n"
 BODY = b"Subject: x\r\n\r\nbare \r, bare \n, no end"
-MESSAGE = Message(1, ("\\Seen", "\\Recent", "$Label1"), "5-Jan-2009 10:00:00 +0530", BODY)
+MESSAGE = Message(1, ("\\Seen", "\\Recent", "$Label1"), "5-Jan-2009 10:00:00 +0530", Body(BODY))
 OPENED = OpenFolder(FolderStatus(14, 100, 3), SYSTEM_FLAGS, any_keyword=True)
 EXCHANGE = b"* OK The Microsoft Exchange IMAP4 service is ready. [TQBX]\r\n"
 
@@ -34,14 +45,14 @@ def test_a_message_goes_over_byte_for_byte_with_flags_and_date(capabilities: byt
         appending(b"<tag> OK [APPENDUID 14 3687] .\r\n", capabilities=capabilities) as scripted,
         open_to(scripted) as target,
     ):
-        assert target.append(b"Sent Items", MESSAGE, OPENED) == 3687
+        assert append(target, b"Sent Items", MESSAGE, OPENED) == 3687
     expected = b'APPEND "Sent Items" (\\Seen $Label1) " 5-Jan-2009 10:00:00 +0530" ' + brace + b"\r\n" + BODY
     assert expected in scripted.commands
 
 
 def test_without_flags_and_date_nothing_stands_in_for_them() -> None:
     with appending(OK) as scripted, open_to(scripted) as target:
-        assert target.append(b"x", Message(1, (), "00-Jan-0000 00:00:00 +0000", b""), OPENED) is None
+        assert append(target, b"x", Message(1, (), "00-Jan-0000 00:00:00 +0000", Body()), OPENED) is None
     assert b'APPEND "x" {0}\r\n' in scripted.commands
 
 
@@ -61,7 +72,7 @@ def test_without_flags_and_date_nothing_stands_in_for_them() -> None:
 )
 def test_the_uid_is_taken_where_it_comes_and_done_without_where_not(answer: bytes, uid: int | None) -> None:
     with appending(answer) as scripted, open_to(scripted) as target:
-        assert target.append(b"x", MESSAGE, OPENED) == uid
+        assert append(target, b"x", MESSAGE, OPENED) == uid
 
 
 @pytest.mark.parametrize(
@@ -75,14 +86,14 @@ def test_the_uid_is_taken_where_it_comes_and_done_without_where_not(answer: byte
         (b"<tag> BAD Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5),
         (b"<tag> NO Server Unavailable. 15\r\n", Busy, None),
         (b"* BYE Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n" + CUT, ConnectionLost, 2.5),
-        (CUT, ConnectionLost, None),
+        (CUT, ConnectionCut, None),
         (HANG, ConnectionLost, None),
     ],
 )
 def test_what_the_target_answers_to_a_message(answer: bytes, kind: type[MailferryError], delay: float | None) -> None:
     with appending(answer, timeout=0.5) as scripted, open_to(scripted) as target:
         with pytest.raises(kind) as caught:
-            target.append(b"x", MESSAGE, OPENED)
+            append(target, b"x", MESSAGE, OPENED)
         assert type(caught.value) is kind
         assert caught.value.delay == delay
         if kind is MessageRefused:
@@ -92,30 +103,54 @@ def test_what_the_target_answers_to_a_message(answer: bytes, kind: type[Mailferr
 def test_a_refusal_before_the_upload_costs_no_upload() -> None:
     scripted = appending(OK, agreement=b"<tag> NO Maximum size of appendable message has been exceeded\r\n")
     with scripted, open_to(scripted) as target, pytest.raises(MessageRefused, match="Maximum size"):
-        target.append(b"x", MESSAGE, OPENED)
+        append(target, b"x", MESSAGE, OPENED)
     assert not any(BODY in command for command in scripted.commands)
 
 
 def test_the_deadline_holds_for_the_whole_append() -> None:
-    scripted = appending(HANG, timeout=5.0)
-    with scripted, open_to(scripted) as target, pytest.raises(ConnectionLost, match="did not answer"):
-        target.append(b"x", MESSAGE, OPENED, deadline=0.2)
+    # The server hangs up long before its own time is over.
+    scripted = appending(HANG, timeout=30.0)
+    with scripted, open_to(scripted) as target, pytest.raises(ConnectionLost, match=r"did not answer within 0\.2 s"):
+        append(target, b"x", MESSAGE, OPENED, seconds=0.2)
 
 
-def test_a_keyword_the_target_dislikes_does_not_cost_the_message() -> None:
-    answers: list[bytes] = [b"<tag> NO Keyword name too long\r\n", b"<tag> OK [APPENDUID 14 7] .\r\n"]
-    with appending(answers) as scripted, open_to(scripted) as target:
-        assert target.append(b"x", MESSAGE, OPENED) == 7
-    sent = [command.split(b'"')[2] for command in scripted.commands if command.startswith(b"APPEND")]
-    assert sent == [b" (\\Seen $Label1) ", b" (\\Seen) "]
+def test_the_deadline_holds_for_the_whole_upload() -> None:
+    large = Message(1, (), "", Body(bytes(40_000_000)))  # more than both ends' buffers take
+    with (
+        appending(HANG, timeout=30.0, capabilities=b"IMAP4rev1 LITERAL+") as scripted,
+        TargetMailbox.open(scripted.server, LOGIN, {"literal_bytes": 1 << 30}) as target,
+    ):
+        target.start_append(b"x", [MESSAGE], OPENED)  # the last thing the server reads
+        with pytest.raises(ConnectionLost, match=r"did not answer within 0\.2 s"):
+            target.start_append(b"x", [large], OPENED, seconds=0.2)
+
+
+def test_a_keyword_the_target_dislikes_is_for_the_repair_ladder() -> None:
+    with appending(b"<tag> NO Keyword name too long\r\n") as scripted, open_to(scripted) as target:
+        with pytest.raises(MessageRefused) as caught:
+            append(target, b"x", MESSAGE, OPENED)
+        assert caught.value.reason == "Keyword name too long"
+    assert scripted.verbs.count(b"APPEND") == 1
+
+
+def test_a_large_body_is_read_from_its_file_as_often_as_it_is_sent() -> None:
+    whole = bytes(range(256)) * 8_192
+    body = Body.collected([whole[:1_000_000], whole[1_000_000:]])
+    assert body.held == 0
+    with appending([b"<tag> NO not now\r\n", OK]) as scripted, open_to(scripted) as target:
+        with pytest.raises(MessageRefused):
+            append(target, b"x", Message(1, (), "", body), OPENED)
+        append(target, b"x", Message(1, (), "", body), OPENED)
+    sent = b'APPEND "x" {%d}\r\n%b' % (len(whole), whole)
+    assert [command == sent for command in scripted.commands if command.startswith(b"APPEND")] == [True, True]
 
 
 def test_exchange_gets_no_mdnsent() -> None:
     opened = OpenFolder(OPENED.status, SYSTEM_FLAGS | {"$mdnsent"}, any_keyword=False)
-    message = Message(1, ("\\Seen", "$MDNSent"), "", b"x")
+    message = Message(1, ("\\Seen", "$MDNSent"), "", Body(b"x"))
     with appending(OK, greeting=EXCHANGE) as scripted, open_to(scripted) as target:
         assert target.is_exchange
-        target.append(b"x", message, opened)
+        append(target, b"x", message, opened)
     assert b'APPEND "x" (\\Seen) {1}\r\nx' in scripted.commands
 
 
@@ -168,6 +203,28 @@ def test_selecting_a_missing_folder_says_so() -> None:
 def test_the_append_limit_is_known_where_it_is_told(capabilities: bytes, limit: int | None) -> None:
     with ScriptedServer(capabilities=capabilities) as scripted, open_to(scripted) as target:
         assert target.append_limit == limit
+
+
+@pytest.mark.parametrize(("capabilities", "told"), [(b"IMAP4rev1", False), (b"IMAP4rev1 UIDPLUS", True)])
+def test_whether_uids_will_be_told_is_known_before(capabilities: bytes, told: bool) -> None:
+    with ScriptedServer(capabilities=capabilities) as scripted, open_to(scripted) as target:
+        assert target.tells_uids is told
+
+
+def test_uids_come_as_ascending_ranges_and_never_from_a_search_index() -> None:
+    script = {
+        rb"UID FETCH 3:12 \(UID\)": b"* 6 FETCH (UID 12)\r\n* 2 FETCH (UID 4)\r\n* 1 FETCH (UID 2)\r\n"
+        b"* 9 FETCH (UID 13)\r\n* 3 FETCH (UID 5)\r\n* 3 FETCH (FLAGS ())\r\n* 5 FETCH (UID 11)\r\n" + OK,
+        rb"UID FETCH 20:30 ": b"* 9 FETCH (UID 13)\r\n" + OK,
+        rb"UID FETCH 40:41 ": b"<tag> NO I would rather not\r\n",
+    }
+    with ScriptedServer(script, capabilities=b"IMAP4rev1 ESEARCH") as scripted, open_to(scripted) as target:
+        assert list(target.uids(3, 12)) == [(4, 5), (11, 12)]
+        assert list(target.uids(20, 30)) == []
+        assert list(target.uids(5, 4)) == []
+        with pytest.raises(Permanent, match="refused to list its messages: I would rather not"):
+            list(target.uids(40, 41))
+    assert not any(b"SEARCH" in command for command in scripted.commands)
 
 
 def test_identities_come_ascending_from_the_first_uid_on() -> None:

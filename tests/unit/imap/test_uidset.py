@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.imap.uidset import uid_sets
+from mailferry.imap.uidset import joined, ranges_in, uid_sets
 
 
 def test_neighbours_become_ranges_and_gaps_are_never_filled() -> None:
@@ -25,3 +28,21 @@ def test_all_uids_are_named_once_in_order_within_the_limits(uids: set[int], limi
         assert spelled == list(members)
         named += members
     assert named == sorted(uids)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=12))
+def test_a_set_is_read_as_disjoint_ranges_whatever_its_order(pairs: list[tuple[int, int]]) -> None:
+    text = ",".join(str(first) if first == last else f"{first}:{last}" for first, last in pairs)
+    ranges = ranges_in(text.encode())
+    named = {uid for pair in pairs for uid in range(min(pair), max(pair) + 1)}
+    assert [uid for first, last in ranges for uid in range(first, last + 1)] == sorted(named)
+    assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(ranges))
+
+
+@pytest.mark.parametrize("text", [b"", b"*", b"1:*", b"1,", b",1", b"1::2", b"1:2:3", b"x", b"1 2", b"99999999999"])
+def test_what_is_no_set_names_nothing(text: bytes) -> None:
+    assert ranges_in(text) == []
+
+
+def test_ranges_out_of_order_stay_as_they_are() -> None:
+    assert list(joined([(9, 9), (5, 5), (6, 7), (7, 8), (1, 1)])) == [(9, 9), (5, 8), (1, 1)]

@@ -1,0 +1,78 @@
+"""The consistency score of a mailbox: how much of the source has arrived, by the thresholds of docs/consistency.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailferry.model import Counts, MailboxLine, Status
+
+#: A mailbox with fewer messages is graded as if it had so many.
+LEAST_MESSAGES = 1_000
+
+#: A message that is not in the target weighs as much as so many that were changed on the way.
+WEIGHT_OF_LOST = 100
+
+
+class Score(StrEnum):
+    """Microsoft's words for a DataConsistencyScore."""
+
+    PERFECT = "Perfect"
+    GOOD = "Good"
+    INVESTIGATE = "Investigate"
+    POOR = "Poor"
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """A score, why it is not better, and what to do about that."""
+
+    score: Score
+    why: str
+    remedy: str
+
+
+def consistency_of(line: MailboxLine) -> Consistency | None:
+    """The mailbox's score by the messages it is done with; None before its first pass has ended."""
+    if line.last_synced is None:
+        return None
+    counts = line.counts
+    # While a pass runs, what is open is work; what a failed one left open is not in the target.
+    left = max(0, counts.messages - counts.settled) if line.status is Status.INCREMENTAL_FAILED else 0
+    found = [
+        (count, words, remedy)
+        for count, words, remedy in (
+            (counts.missing, "missing from the target", _MISSING),
+            (left, "left by the pass that failed", _LEFT),
+            (counts.skipped, "skipped", _SKIPPED),
+            (counts.repaired, "changed so that the target takes them", _REPAIRED),
+            (counts.unchecked, "not looked for in the target", _UNCHECKED),
+        )
+        if count
+    ]
+    if not found:
+        return Consistency(Score.PERFECT, "Every message of the source is in the target, unchanged.", "")
+    why = ", ".join(f"{count:,} {words}" for count, words, _ in found)
+    remedies = " ".join(remedy for _, _, remedy in found)
+    return Consistency(_score(counts, counts.missing + left), f"Of {counts.messages:,} messages: {why}.", remedies)
+
+
+_MISSING = (
+    "What is missing had gone from the target both times it was copied (copied-again.csv): look for a rule, "
+    "a retention policy, a program or a person that moves or deletes mail there."
+)
+_LEFT = "Do what the mailbox's status says; the next pass carries on."
+_SKIPPED = "Read skipped.csv: it has reason and remedy for each message."
+_REPAIRED = "Nothing needs to be done about changed messages; repaired.csv says what was changed."
+_UNCHECKED = "The target tells no UIDs to look for them by (RFC 4315): compare some folders by eye."
+
+
+def _score(counts: Counts, unexplained: int) -> Score:
+    """By how many messages are lost: skipped ones, of which the reason is known, and those without any."""
+    points = WEIGHT_OF_LOST * (counts.skipped + unexplained) + counts.repaired
+    messages = max(LEAST_MESSAGES, counts.messages)
+    if points > messages:  # more than 1 in 100
+        return Score.POOR
+    if unexplained or points * 10 > messages:  # more than 1 in 1,000
+        return Score.INVESTIGATE
+    return Score.GOOD

@@ -1,0 +1,66 @@
+"""One message and the form in which it is offered to the target: as it is, then as the repair ladder has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from mailferry.transfer.belt import Parcel
+from mailferry.transfer.repair import Repair, everything, repairs
+
+#: A connection that breaks while a message is on its way alone counts so much against it: cut without a word, which is
+#: most likely the network; or by the server's own doing, its BYE or its silence.
+STRIKE_OF_CUT = 1
+STRIKE_OF_SERVER = 3
+#: From so many on the message is held to be the cause; then it is changed, and so many more later wrapped.
+STRIKES = 10
+STRIKES_MORE = 3
+
+_ABOUT_SIZE = re.compile(r"\[(TOOBIG|LIMIT)\]|too (large|big)|(maximum|message) size", re.IGNORECASE)
+
+
+class Attempt:
+    """Forms of at most `largest` bytes with lines of at most `line_bytes` octets (0: any) are tried.
+
+    `reason` says why the message does not go over as it is, empty while it may; `changes` what is changed in `message`.
+    """
+
+    def __init__(self, parcel: Parcel, largest: int, line_bytes: int) -> None:
+        self.parcel = parcel
+        self.message = parcel.message
+        self.changes = ""
+        self.reason = ""
+        self._largest = largest
+        self._line_bytes = line_bytes or None
+        self._rungs: Iterator[Repair] | None = None
+
+    def refused(self, reason: str) -> bool:
+        """The target declined this form; whether there is another one to try."""
+        if self._rungs is None:
+            self.reason = f"The target refused the message: {reason}"
+            about_size = _ABOUT_SIZE.search(reason)
+            self._rungs = iter(()) if about_size else repairs(self.parcel.message, reason, self._line_bytes)
+        return self._climb()
+
+    def broke(self, strikes: int) -> bool:
+        """Connections broke with this message on its way alone; whether there is a form to try.
+
+        Which form comes next depends on `strikes` alone, so that it can be told in another process.
+        """
+        if strikes < STRIKES:
+            return True
+        self.reason = "The target closed the connection again and again when this message was sent to it alone."
+        self._rungs = islice(self._last_forms(), (strikes - STRIKES) // STRIKES_MORE, None)
+        return self._climb()
+
+    def _last_forms(self) -> Iterator[Repair]:
+        yield everything(self.parcel.message, self._line_bytes)
+        *_, wrapped = repairs(self.parcel.message, self.reason, self._line_bytes)
+        yield wrapped
+
+    def _climb(self) -> bool:
+        rung = next((rung for rung in self._rungs or () if len(rung.message.body) <= self._largest), None)
+        if rung:
+            self.message, self.changes = rung.message, rung.changes
+        return rung is not None

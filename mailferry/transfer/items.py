@@ -1,0 +1,69 @@
+"""What a person is told about a message that did not go over as it was: kind, reason, remedy, and which one it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailferry.imap.values import Message
+from mailferry.model import Item, ItemKind
+from mailferry.source.headline import Headline, headline_of
+from mailferry.state.uids import UidRanges
+from mailferry.transfer.verify import COPIED_AGAIN_REASON, COPIED_AGAIN_REMEDY
+
+_TOO_LARGE = (
+    "Save the message to a file with a mail program. "
+    "Where the target takes more, raise MAX_MESSAGE_BYTES: later messages of this size then go over."
+)
+_REFUSED = "Open the message at the source and forward it as an attachment, or save it to a file."
+_UNREADABLE = "Open the message at the source; if it opens there, save it to a file."
+
+#: Bytes of a message in which its headline is looked for.
+_HEAD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items of one folder, which takes messages of at most `largest` bytes.
+
+    `again` are source UIDs that are carried a second time, because they were missing at the target.
+    """
+
+    folder: str
+    largest: int
+    again: UidRanges = UidRanges()
+
+    def too_large(self, uid: int, headline: Headline) -> Item:
+        """Larger than the target takes."""
+        reason = f"The message has {headline.size:,} bytes; the target takes at most {self.largest:,}."
+        return self._item(uid, ItemKind.TOO_LARGE, reason, _TOO_LARGE, headline)
+
+    def unreadable(self, uid: int, headline: Headline) -> Item:
+        """In the folder, but the source won't hand it out."""
+        return self._item(
+            uid, ItemKind.UNREADABLE, "The source lists the message but does not give it.", _UNREADABLE, headline
+        )
+
+    def refused(self, message: Message, cause: str) -> Item:
+        """Not taken by the target in any form; `cause` is a sentence."""
+        return self._item(message.uid, ItemKind.REFUSED, cause, _REFUSED, headline(message))
+
+    def stored(self, message: Message, reason: str, changes: str) -> Item | None:
+        """Taken by the target: nothing to tell, unless it was changed before or is there for the second time.
+
+        `reason` (a sentence) is why it did not go over as it was, `message` the one before `changes`.
+        """
+        if changes:
+            words = f"{reason.rstrip('.')}. It was carried with these changes: {changes}."
+            return self._item(message.uid, ItemKind.REPAIRED, words, "Nothing needs to be done.", headline(message))
+        if self.again.holds(message.uid):
+            kind = ItemKind.COPIED_AGAIN
+            return self._item(message.uid, kind, COPIED_AGAIN_REASON, COPIED_AGAIN_REMEDY, headline(message))
+        return None
+
+    def _item(self, uid: int, kind: ItemKind, reason: str, remedy: str, title: Headline) -> Item:
+        return Item(self.folder, uid, kind, reason, remedy, title.subject, title.date, title.size)
+
+
+def headline(message: Message) -> Headline:
+    """Subject, date and size of a message that has been read."""
+    return headline_of(message.body.head(_HEAD), len(message.body), message.internaldate)

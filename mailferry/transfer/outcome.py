@@ -1,0 +1,47 @@
+"""What became of one message, and how the outcomes of many make a ledger entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mailferry.model import Item
+from mailferry.state.ledger import Entry
+from mailferry.state.uids import UidPair
+
+
+class End(Enum):
+    """How a message of the source can end."""
+
+    COPIED = auto()
+    ADOPTED = auto()
+    SKIPPED = auto()
+    VANISHED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`target` is its UID at the target, 0 where that is unknown; `item` what a person is to read about it."""
+
+    uid: int
+    end: End
+    target: int = 0
+    bytes: int = 0
+    item: Item | None = None
+
+
+def entry_of(outcomes: Iterable[Outcome]) -> Entry:
+    """The ledger entry of these messages; those that have vanished from the source have no part in it."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.uid)
+
+    def pairs(end: End) -> tuple[UidPair, ...]:
+        return tuple(UidPair(outcome.uid, outcome.target) for outcome in ordered if outcome.end is end)
+
+    return Entry(
+        copied=pairs(End.COPIED),
+        adopted=pairs(End.ADOPTED),
+        skipped=tuple(outcome.uid for outcome in ordered if outcome.end is End.SKIPPED),
+        items=tuple(outcome.item for outcome in ordered if outcome.item),
+        bytes=sum(outcome.bytes for outcome in ordered),
+    )
