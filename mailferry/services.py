@@ -54,7 +54,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     return Services(
         intake=intake,
         plans=Plans(sessions, passes, folders, storage.queues),
-        chunks=Chunks(sessions, passes, folders, ledger, storage.queues, clock),
+        chunks=Chunks(sessions, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=Sync(batches, admission),
         watch=Watch(
             mailboxes, folders, batches, admission, passes, reports, intake, storage.queues, storage.blobs, clock

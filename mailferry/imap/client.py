@@ -14,6 +14,7 @@ from imapclient.exceptions import CapabilityError
 
 from mailferry.errors import ConnectionLost
 from mailferry.imap import failures
+from mailferry.imap.response import response_code
 from mailferry.imap.values import Security, Server
 from mailferry.imap.wire import HELD_LIMIT, Wire
 
@@ -56,8 +57,18 @@ class _Imap4(imaplib.IMAP4):
             raise failures.of_nonsense(self.server, "more than the answer to STARTTLS")
         self.sock = self._secured(self.sock)
         self.wire = Wire(self.sock, self.server)
-        self._get_capabilities()
+        self._ask_for_capabilities()  # what was told before TLS may have been anybody's
         return "OK", [None]
+
+    def _get_capabilities(self) -> None:
+        told = (response_code(self.greeting, b"CAPABILITY") or b"").decode("ascii", "replace").upper().split()
+        if "IMAP4REV1" in told:
+            self.capabilities = tuple(told)
+        else:
+            self._ask_for_capabilities()
+
+    def _ask_for_capabilities(self) -> None:
+        super()._get_capabilities()  # type: ignore[misc]  # typeshed leaves it out
 
     def read(self, size: int) -> bytes:
         self._account(0, size)
@@ -129,11 +140,14 @@ class Client(IMAPClient):  # type: ignore[misc]
         """The capabilities before the login, upper-case; they have been asked for already."""
         return frozenset(capability.encode() for capability in self.imap4.capabilities)
 
-    def logged_in(self) -> frozenset[bytes]:
-        """Tell IMAPClient that we are in, and ask for the capabilities that hold from now on (RFC 3501 §7.2.1)."""
+    def logged_in(self, told: bytes) -> frozenset[bytes]:
+        """Tell IMAPClient that we are in; the capabilities that hold from now on (RFC 3501 §7.2.1).
+
+        `told` are those that the answer to the login has named; without any the server is asked.
+        """
         self.imap4.state = "AUTH"
         self.imap4.untagged_responses.clear()
-        self._cached_capabilities = None
+        self._cached_capabilities = tuple(told.upper().split()) or None
         return frozenset(self.capabilities())
 
 

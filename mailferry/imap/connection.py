@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from mailferry.imap import failures
 from mailferry.imap.client import Client, opened
 from mailferry.imap.login import log_in
+from mailferry.imap.response import response_code
 from mailferry.imap.session import Session
 from mailferry.imap.values import Login, Server
 
@@ -28,9 +29,7 @@ class Connection(Session):
     def __init__(self, server: Server, client: Client) -> None:
         super().__init__(server, client.imap4.wire, client.offered())
         self.greeting = failures.one_line(client.imap4.greeting)
-        #: What the server says it is (RFC 2971), name and version in one line; empty when it doesn't say.
-        self.software = ""
-        #: Prefix of the personal namespace and its separator (RFC 2342); None until known.
+        #: Prefix of the personal namespace and its separator (RFC 2342), None until known: see `learn_namespace`.
         self.prefix = b""
         self.separator: str | None = None
         #: Prefixes of other users' and shared folders.
@@ -45,13 +44,29 @@ class Connection(Session):
         client = opened(server)
         try:
             connection = cls(server, client)
+            told = b""
             if client.imap4.state != "AUTH":  # PREAUTH
-                log_in(connection, login)
-            connection._introduce()
+                told = log_in(connection, login).text
+            with connection._library():
+                connection.capabilities = client.logged_in(response_code(told, b"CAPABILITY") or b"")
         except BaseException:
             client.imap4.wire.close()
             raise
         return connection
+
+    def identify(self) -> str:
+        """What the server says it is (RFC 2971), name and version in one line; empty when it doesn't say."""
+        if not self.has("ID"):
+            return ""
+        with self._library(optional=True):
+            return _words(self._client.id_(_CLIENT))
+        return ""
+
+    def learn_namespace(self) -> None:
+        """Ask where personal folders are and which are other people's (RFC 2342), unless that is known."""
+        if not self.namespace_known and self.has("NAMESPACE"):
+            with self._library(optional=True):
+                self._take_namespace()
 
     def compress(self) -> None:
         """Have both directions deflated from now on, where the server offers that (RFC 4978) and agrees.
@@ -62,17 +77,6 @@ class Connection(Session):
             self.capabilities -= {_COMPRESS.encode()}
             if self.run(b"COMPRESS", b"DEFLATE").ok:
                 self.wire.compress()
-
-    def _introduce(self) -> None:
-        """Learn who the server is and where it keeps personal folders; what it won't say stays unknown."""
-        with self._library():
-            self.capabilities = self._client.logged_in()
-        if self.has("ID"):
-            with self._library(optional=True):
-                self.software = _words(self._client.id_(_CLIENT))
-        if self.has("NAMESPACE"):
-            with self._library(optional=True):
-                self._take_namespace()
 
     def _take_namespace(self) -> None:
         personal, other, shared = self._client.namespace()

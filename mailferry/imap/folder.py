@@ -28,11 +28,12 @@ def list_folders(connection: Connection) -> tuple[ListedFolder, ...]:
     Those of other users and shared ones carry the attribute `NOT_PERSONAL`. A status the server leaves out is None
     (RFC 5819 §2: it may, for a folder it can't open just now; it does for one that holds no mail).
     """
+    connection.learn_namespace()
     result = _listing(connection)
     told = result.of(b"STATUS")
     statuses = {_one_inbox(_status_name(response)): _status(status_items(response)) for response in told}
     entries = {entry.name: entry for entry in _entries(connection, result)}
-    if not connection.namespace_known:
+    if not connection.namespace_known:  # the server doesn't say
         _guess_namespace(connection, list(entries.values()))
     return tuple(_folder(connection, entry, statuses.get(_one_inbox(entry.name))) for entry in entries.values())
 

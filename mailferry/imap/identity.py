@@ -16,6 +16,8 @@ IDENTITY_FIELDS = ("MESSAGE-ID", "DATE", "FROM", "TO", "CC", "SUBJECT", "IN-REPL
 
 #: Characters of one field that are looked at; more comes from an attacker, not from a mail program.
 FIELD_LIMIT = 8_192
+#: Domain of Message-IDs that a repair has added: what was stored with one is still the message that had none.
+ADDED_ID_DOMAIN = "mailferry.invalid"
 #: Exchange cuts subjects at 255 characters, so what comes later can't be compared.
 SUBJECT_LIMIT = 200
 #: 1 January 2100: a Date header outside 1970–2100 says nothing.
@@ -38,7 +40,7 @@ def identity_of(header: bytes, size: int, received: int | None) -> Identity:
     fields = header_fields(header)
     dated = instant_of_header(fields.get("date", ""))
     message_id = message_id_of(fields.get("message-id", ""))
-    if message_id:
+    if message_id and not message_id.endswith(f"@{ADDED_ID_DOMAIN}"):
         key = _digest(b"id:" + message_id.encode("utf-8", "surrogatepass"))
     else:
         key = _digest(b"hd:" + _stable(fields, received if dated is None else dated))

@@ -14,10 +14,11 @@ from mailferry.imap.values import Login
 _INLINE_MOST = 6_000
 
 
-def log_in(session: Session, login: Login) -> None:
+def log_in(session: Session, login: Login) -> Response:
     """Log in, with XOAUTH2 where there is a token, else with LOGIN or, where that can't work, AUTHENTICATE PLAIN.
 
-    Raises `LoginRefused`, `Busy` or `ConnectionLost`; none of them holds a secret.
+    Returns the server's OK, which often tells the capabilities (RFC 3501 §7.1). Raises `LoginRefused`, `Busy` or
+    `ConnectionLost`; none of them holds a secret.
     """
     secrets = _secrets(login)
     if "\0" in login.user + login.password + login.token:
@@ -30,6 +31,7 @@ def log_in(session: Session, login: Login) -> None:
         raise failures.of_login_bye(session.server, session.bye, secrets) from None
     if completion.kind != b"OK":
         raise failures.of_login(session.server, completion.text, secrets, oauth=bool(login.token))
+    return completion
 
 
 def _authenticated(session: Session, login: Login) -> Response:

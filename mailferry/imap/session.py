@@ -98,10 +98,10 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """LOGOUT if the session is in a state to, then close the socket; never raises."""
+        """LOGOUT if the session is in a state to, then close the socket without waiting for the BYE; never raises."""
         if not self.wire.closed and not self._reading and not self._outstanding:
             with contextlib.suppress(MailferryError), self.wire.within(LOGOUT_SECONDS):
-                self.run(b"LOGOUT")
+                self.start(b"LOGOUT")
         self.abandon()
 
     def abandon(self) -> None:

@@ -42,14 +42,14 @@ NO_WINDOW = Window()
 class Folder:
     """The checkpoint of one source folder.
 
-    `planned_in` is the pass that last wrote down what there is to do. `todo` holds the UIDs not settled yet, those of
-    an open window included; `known_next` is the UIDNEXT up to which they were ever put there. An *epoch* is a life of
-    the source's UIDs: it ends when UIDVALIDITY changes. While `adopt_below` is set, target messages with lower UIDs
-    (under `target_uidvalidity`) may be the source's, brought by somebody else. `suspects` were on their way when a
-    connection broke: each is sent alone, and `strikes` counts how often the first of them broke one all by itself.
-    `unverified` are the UIDs settled since the ledger was last compared with both ends; those in `again` were found to
-    be missing at the target then. `modseq` is the HIGHESTMODSEQ (RFC 7162) of the source folder when its epoch began, 0
-    where the source has none.
+    `name` and `target_name` are as the servers spell them. `planned_in` is the pass that last wrote down what there
+    is to do. `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT
+    up to which they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY
+    changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) when it began, 0 where the source has none.
+    While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
+    brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
+    `strikes` counts how often the first of them broke one all by itself. `unverified` are the UIDs settled since
+    the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
     """
 
     key: str
@@ -58,6 +58,7 @@ class Folder:
     target_path: tuple[str, ...]
     why: str
     order: int
+    target_name: bytes = b""
     source: str = ""
     planned_in: int = 0
     gone: bool = False

@@ -64,7 +64,7 @@ def profile_of(connection: Connection, overrides: Overrides = NO_OVERRIDES) -> P
     a connection after about ten refused commands, mixes up answers to commands sent ahead, and refuses lines of over
     10,000 octets, so it gets fewer of each.
     """
-    said = f"{connection.greeting} {connection.software}"
+    said = f"{connection.greeting} {connection.identify()}"
     if any(name in said.lower() for name in _EXCHANGE):
         found = Profile(EXCHANGE, 2, 1, 1, line_bytes=9_800, refusals=6)
     elif connection.has("LITERAL+") and (known := _PIPELINING.search(said)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mailferry.transfer.belt import Parcel
-from mailferry.transfer.repair import Repair, everything, repairs
+from mailferry.transfer.repair import Repair, attached, everything, repairs
 
 #: A connection that breaks while a message is on its way alone counts so much against it: cut without a word, which is
 #: most likely the network; or by the server's own doing, its BYE or its silence.
@@ -56,8 +56,7 @@ class Attempt:
 
     def _last_forms(self) -> Iterator[Repair]:
         yield everything(self.parcel.message, self._line_bytes)
-        *_, wrapped = repairs(self.parcel.message, self.reason, self._line_bytes)
-        yield wrapped
+        yield attached(self.parcel.message, self.reason)
 
     def _climb(self) -> bool:
         rung = next((rung for rung in self._rungs or () if len(rung.message.body) <= self._largest), None)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from mailferry.errors import ConnectionLost, LeaseLost, MailferryError
 from mailferry.lifecycle.passes import Passes
+from mailferry.report.skipped_mail import keep_skipped
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Claim, Folders, Versioned
 from mailferry.state.jobs import FolderJob, send_folder_job
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
-from mailferry.state.storage import Queues
+from mailferry.state.storage import Blobs, Queues
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.folder_copy import FolderCopy
@@ -53,6 +55,7 @@ class Chunks:
     folders: Folders
     ledger: Ledger
     queues: Queues
+    blobs: Blobs
     clock: Clock = utc_now
 
     def run(self, job: FolderJob) -> None:
@@ -94,6 +97,7 @@ class Chunks:
 
     def _turn(self, mailbox: Mailbox, job: FolderJob, deadline: Deadline, progress: _Progress) -> None:
         """Copy folder after folder over the same sessions."""
+        copy = self._copying(mailbox, deadline, progress)
         ends: Ends | None = None
         work: Iterator[Versioned] = iter(())
         with ExitStack() as open_sessions:
@@ -102,7 +106,7 @@ class Chunks:
                 if claim:
                     with _Held(claim, open_sessions):
                         ends = ends or open_sessions.enter_context(self.sessions.open(mailbox))
-                        self._copy_folder(claim, ends, deadline, progress)
+                        copy(claim, ends)
                     continue
                 match self._look(mailbox, job):
                     case Wait(seconds):
@@ -116,9 +120,16 @@ class Chunks:
                         work = iter(found)
         send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, job.done + progress.settled))
 
-    def _copy_folder(self, claim: Claim, ends: Ends, deadline: Deadline, progress: _Progress) -> None:
-        limits = self.passes.limits
-        FolderCopy(claim, ends, self.ledger, limits, stop=deadline.passed, on_checkpoint=progress.made).run()
+    def _copying(self, mailbox: Mailbox, deadline: Deadline, progress: _Progress) -> Callable[[Claim, Ends], None]:
+        """How this turn copies a folder."""
+        batch = self.passes.batches.get(mailbox.batch)
+        keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
+
+        def copy(claim: Claim, ends: Ends) -> None:
+            limits, stop, made = self.passes.limits, deadline.passed, progress.made
+            FolderCopy(claim, ends, self.ledger, limits, stop=stop, on_checkpoint=made, keep=keep).run()
+
+        return copy
 
     def _look(self, mailbox: Mailbox, job: FolderJob) -> list[Versioned] | Wait | NothingLeft:
         """The folders with work and without a worker, in the order of the plan, or why there are none for us."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mailferry.errors import ConnectionCut, ConnectionLost, FolderGone, ProtocolError
+from mailferry.imap.body import Body
 from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.settings import Limits
@@ -65,6 +67,7 @@ class FolderCopy:
         *,
         stop: Callable[[], bool],
         on_checkpoint: Callable[[int], None],
+        keep: Callable[[Folder, int, Body], str] | None = None,
     ) -> None:
         self._claim = claim
         self._ends = ends
@@ -72,6 +75,7 @@ class FolderCopy:
         self._limits = limits
         self._stop = stop
         self._on_checkpoint = on_checkpoint
+        self._keep = keep
         self._since = time.perf_counter()
         self._adoptable: TargetIndex | None = None
 
@@ -108,11 +112,12 @@ class FolderCopy:
             started = True
 
     def _open_target(self) -> tuple[bytes, OpenFolder]:
-        path, target = self._folder.target_path, self._ends.target
-        with suppress(FolderGone):
-            name = target.name_of(path)
-            return name, target.select(name)
-        name = target.ensure(path)
+        target, name = self._ends.target, self._folder.target_name
+        if name:
+            with suppress(FolderGone):
+                return name, target.select(name)
+        name = target.ensure(self._folder.target_path)
+        self._claim.write(replace(self._folder, target_name=name))
         return name, target.select(name)
 
     def _begin_epoch_if_needed(self, source: FolderStatus, target: FolderStatus) -> None:
@@ -151,7 +156,7 @@ class FolderCopy:
 
     def _copy(self, todo: UidRanges, to: Destination, floor: int, suspects: UidRanges = NOBODY) -> int:
         """Carry these messages; returns a UIDNEXT above all that were put into the target."""
-        ends, items = self._ends, Items(self._folder.path, self._largest(), self._folder.again)
+        ends, items = self._ends, self._items()
         expected = self._folder.counts.messages - self._folder.settled
         lanes = min(to.profile.connections, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
         belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
@@ -288,9 +293,10 @@ class FolderCopy:
     def _in_ledger(self) -> tuple[str, str, str]:
         return self._claim.mailbox, self._folder.key, self._folder.epoch
 
-    def _largest(self) -> int:
-        limit = self._ends.target.append_limit
-        return min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes
+    def _items(self) -> Items:
+        folder, limit = self._folder, self._ends.target.append_limit
+        largest = min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes
+        return Items(folder.path, largest, folder.again, partial(self._keep, folder) if self._keep else None)
 
     def _enough(self, size: int) -> float:
         """Seconds for which the lease must last when a message of this size is sent."""

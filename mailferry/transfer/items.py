@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailferry.imap.body import Body
 from mailferry.imap.values import Message
 from mailferry.model import Item, ItemKind
 from mailferry.source.headline import Headline, headline_of
@@ -25,17 +27,19 @@ _HEAD = 64 * 1024
 class Items:
     """Items of one folder, which takes messages of at most `largest` bytes.
 
-    `again` are source UIDs that are carried a second time, because they were missing at the target.
+    `again` are source UIDs that are carried a second time, because they were missing at the target. `keep` stores a
+    message that is skipped and says where, for batches that ask for it.
     """
 
     folder: str
     largest: int
     again: UidRanges = UidRanges()
+    keep: Callable[[int, Body], str] | None = None
 
-    def too_large(self, uid: int, headline: Headline) -> Item:
-        """Larger than the target takes."""
+    def too_large(self, uid: int, headline: Headline, body: Body | None) -> Item:
+        """Larger than the target takes; `body` where it was read."""
         reason = f"The message has {headline.size:,} bytes; the target takes at most {self.largest:,}."
-        return self._item(uid, ItemKind.TOO_LARGE, reason, _TOO_LARGE, headline)
+        return self._item(uid, ItemKind.TOO_LARGE, reason, self._kept(uid, body) + _TOO_LARGE, headline)
 
     def unreadable(self, uid: int, headline: Headline) -> Item:
         """In the folder, but the source won't hand it out."""
@@ -45,7 +49,8 @@ class Items:
 
     def refused(self, message: Message, cause: str) -> Item:
         """Not taken by the target in any form; `cause` is a sentence."""
-        return self._item(message.uid, ItemKind.REFUSED, cause, _REFUSED, headline(message))
+        remedy = self._kept(message.uid, message.body) + _REFUSED
+        return self._item(message.uid, ItemKind.REFUSED, cause, remedy, headline(message))
 
     def stored(self, message: Message, reason: str, changes: str) -> Item | None:
         """Taken by the target: nothing to tell, unless it was changed before or is there for the second time.
@@ -59,6 +64,9 @@ class Items:
             kind = ItemKind.COPIED_AGAIN
             return self._item(message.uid, kind, COPIED_AGAIN_REASON, COPIED_AGAIN_REMEDY, headline(message))
         return None
+
+    def _kept(self, uid: int, body: Body | None) -> str:
+        return f"It was kept as {self.keep(uid, body)}. " if self.keep and body else ""
 
     def _item(self, uid: int, kind: ItemKind, reason: str, remedy: str, title: Headline) -> Item:
         return Item(self.folder, uid, kind, reason, remedy, title.subject, title.date, title.size)

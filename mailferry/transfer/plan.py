@@ -184,7 +184,7 @@ class _Look:
             return with_new_messages(folder, status)
         name = self.ends.target.ensure(folder.target_path)
         there = self.listed_there.get(name) or self.ends.target.status(name)
-        return replace(new_epoch(folder, status, there), source=self.source_id)
+        return replace(new_epoch(folder, status, there), source=self.source_id, target_name=name)
 
     def _status(self, listed: ListedFolder, folder: Folder) -> FolderStatus | None:
         try:
@@ -212,6 +212,7 @@ def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
         before,
         path=path,
         target_path=mapping.target,
+        target_name=before.target_name if before.target_path == mapping.target else b"",
         why=before.why if as_before else mapping.why,
         order=order,
         excluded=mapping.excluded,

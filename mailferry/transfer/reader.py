@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mailferry.imap.body import Body
 from mailferry.source.headline import Headline
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.uids import UidRanges
@@ -51,7 +52,7 @@ class Reader:
         for message in self.source.messages(wanted):
             del missing[message.uid]
             if len(message.body) > self.items.largest:
-                self._skip_large(where[message.uid], message.uid, headline(message))
+                self._skip_large(where[message.uid], message.uid, headline(message), message.body)
             elif not self.belt.put(where[message.uid], message):
                 return False
         for uid in missing:
@@ -64,14 +65,17 @@ class Reader:
                 self.belt.settle(where[pair.source], Outcome(pair.source, End.ADOPTED, pair.target))
 
     def _sort_out_large(self, cut: Cut, passage: Passage) -> None:
-        """Messages over the limit are not even fetched; a size that only claims to be over it costs one byte."""
+        """Messages over the limit are not fetched, except to be kept; a size that only claims to be over it costs one
+        byte."""
         largest = self.items.largest
         for found in cut.messages:
             if found.size > largest and found.uid in passage.unsettled and self.source.exceeds(found.uid, largest):
-                self._skip_large(passage, found.uid, self.source.headline(found.uid))
+                wanted = (found.uid,) if self.items.keep else ()
+                bodies = [message.body for message in self.source.messages(wanted)]
+                self._skip_large(passage, found.uid, self.source.headline(found.uid), *bodies)
 
-    def _skip_large(self, passage: Passage, uid: int, title: Headline) -> None:
-        self.belt.settle(passage, Outcome(uid, End.SKIPPED, item=self.items.too_large(uid, title)))
+    def _skip_large(self, passage: Passage, uid: int, title: Headline, body: Body | None = None) -> None:
+        self.belt.settle(passage, Outcome(uid, End.SKIPPED, item=self.items.too_large(uid, title, body)))
 
     def _account_for(self, uid: int, passage: Passage) -> None:
         """The source was asked for it but gave nothing: deleted meanwhile, or impossible to read."""

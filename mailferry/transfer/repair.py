@@ -10,6 +10,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from mailferry.imap.body import Body
+from mailferry.imap.identity import ADDED_ID_DOMAIN
 from mailferry.imap.values import Message
 from mailferry.target.flags import SYSTEM_FLAGS
 from mailferry.transfer.header_repairs import encoded, on_header, receipts_quieted, well_formed, with_message_id
@@ -166,7 +167,7 @@ def _digest(body: Body) -> bytes:
 
 
 def _message_id(digest: bytes) -> str:
-    return f"{digest.hex()}@mailferry.invalid"
+    return f"{digest.hex()}@{ADDED_ID_DOMAIN}"
 
 
 class _Passing:

@@ -104,6 +104,21 @@ def test_a_message_over_the_limit_is_skipped_with_reason_and_remedy(
     assert "at most 50,000" in skipped
 
 
+def test_a_skipped_message_is_kept_as_it_is_where_the_batch_asks_for_it(
+    source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    engine = engine_between(source_server, target_server, MAX_MESSAGE_BYTES="50000")
+    large = oversize(60_000)
+    fill_user(source_server, user, [simple(1), large])
+    engine.drop("batch", csv_of(user), '{"keep_skipped": true}')
+    engine.run()
+    (kept,) = engine.storage.blobs.list("reports", "batch/skipped/")
+    blob = engine.storage.blobs.read("reports", kept.name)
+    assert blob is not None
+    assert blob.data == large.body
+    assert kept.name in engine.report("batch", "skipped.csv")
+
+
 def test_windows_are_bounded_by_bytes(source_server: Dovecot, target_server: Dovecot, user: str) -> None:
     engine = engine_between(source_server, target_server, WINDOW_BYTES="5000")
     fill_user(source_server, user, messages(12, 30, folders=["INBOX"], median_bytes=2_000))

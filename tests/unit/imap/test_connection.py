@@ -41,6 +41,15 @@ def test_the_capabilities_after_login_count() -> None:
     assert scripted.verbs == [b"CAPABILITY", b"LOGIN", b"CAPABILITY", b"LOGOUT"]
 
 
+def test_capabilities_that_are_told_unasked_are_not_asked_for() -> None:
+    script = {rb"LOGIN": b"<tag> OK [CAPABILITY IMAP4rev1 uidplus] in\r\n"}
+    greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"
+    with ScriptedServer(script, greeting=greeting) as scripted, open_to(scripted) as connection:
+        assert connection.has("UIDPLUS")
+        assert not connection.has("AUTH=PLAIN")
+    assert scripted.verbs == [b"LOGIN", b"LOGOUT"]
+
+
 def test_id_and_namespace_are_asked_for_when_offered() -> None:
     script = {
         rb"ID": b'* ID ("name" "Microsoft.Exchange.Imap4.Imap4Server" "version" "15.20")\r\n' + OK,
@@ -48,9 +57,9 @@ def test_id_and_namespace_are_asked_for_when_offered() -> None:
         rb'LIST "" "\*"': b'* LIST () "." INBOX.a\r\n* LIST () "." user.bob\r\n* LIST (\\Noselect) "." INBOX\r\n' + OK,
     }
     with ScriptedServer(script, capabilities=b"IMAP4rev1 ID NAMESPACE") as scripted, open_to(scripted) as connection:
-        assert connection.software == "Microsoft.Exchange.Imap4.Imap4Server 15.20"
-        assert (connection.prefix, connection.separator) == (b"INBOX.", ".")
+        assert connection.identify() == "Microsoft.Exchange.Imap4.Imap4Server 15.20"
         own, foreign, inbox = list_folders(connection)
+        assert (connection.prefix, connection.separator) == (b"INBOX.", ".")
         assert own.path == ("a",)
         assert foreign.attributes == {NOT_PERSONAL}
         assert foreign.path == ("user", "bob")
@@ -63,7 +72,7 @@ def test_id_and_namespace_are_asked_for_when_offered() -> None:
 )
 def test_a_server_that_keeps_its_name_is_fine(answer: bytes) -> None:
     with ScriptedServer({rb"ID": answer}, capabilities=b"IMAP4rev1 ID") as scripted, open_to(scripted) as connection:
-        assert connection.software == ""
+        assert connection.identify() == ""
 
 
 @pytest.mark.parametrize(
@@ -83,8 +92,9 @@ def test_a_mailbox_we_may_not_open_is_told_apart_at_the_first_command() -> None:
     script = {
         rb"NAMESPACE": b"<tag> BAD User is authenticated but not connected.\r\n* BYE Connection closed. 14\r\n<cut>"
     }
-    with ScriptedServer(script, capabilities=b"IMAP4rev1 NAMESPACE") as scripted, pytest.raises(LoginRefused) as caught:
-        open_to(scripted)
+    scripted = ScriptedServer(script, capabilities=b"IMAP4rev1 NAMESPACE")
+    with scripted, open_to(scripted) as connection, pytest.raises(LoginRefused) as caught:
+        list_folders(connection)
     assert "Add-MailboxPermission" in caught.value.remedy
 
 
@@ -354,8 +364,7 @@ def test_an_answer_that_would_fill_the_memory_ends(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("logout", [b"<cut>", b"* BYE\r\n<cut>", b"junk\r\n", b"<tag> NO\r\n", HANG])
-def test_closing_never_raises(logout: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "LOGOUT_SECONDS", 0.2)
+def test_closing_never_raises_nor_waits(logout: bytes) -> None:
     with ScriptedServer({rb"LOGOUT": logout}) as scripted:
         connection = open_to(scripted)
         connection.close()

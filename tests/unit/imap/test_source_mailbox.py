@@ -12,7 +12,7 @@ from mailferry.source.mailbox import SourceMailbox
 from tests.unit.imap.scripted import CUT, HANG, LOGIN, Answer, ScriptedServer
 
 OK = b"<tag> OK done\r\n"
-LOGIN_AND_OUT = {b"CAPABILITY", b"LOGIN", b"ID", b"NAMESPACE", b"LOGOUT"}
+LOGIN_AND_OUT = {b"CAPABILITY", b"LOGIN", b"NAMESPACE", b"LOGOUT"}
 READS_ONLY = {*LOGIN_AND_OUT, b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
 
 
