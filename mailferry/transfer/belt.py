@@ -222,6 +222,7 @@ class Belt:
                 opening.floor = self.floor
             blurred = self._blurred()
             outcomes = [] if blurred else self._collected()
+            finished = self._finished()
             doubtful = [passage for passage in self._passages if passage.is_open or passage is opening]
             if self._lanes or blurred:
                 in_doubt = {uid for passage in doubtful for uid in passage.pending}
@@ -230,7 +231,7 @@ class Belt:
             floor = min((passage.floor for passage in doubtful), default=self.floor)
             self._taken = [uid for uid in self._taken if uid >= floor]
             singles = (UidRange(outcome.uid, outcome.uid) for outcome in outcomes)
-            done = UidRanges.merged([*self._finished(), *singles])
+            done = UidRanges.merged([*finished, *singles])
             more = bool(outcomes and self._outcomes)
             return Collected(outcomes, done, UidRanges.of(in_doubt), floor, UidRanges.of(self._taken), more)
 
