@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench-path clean azurite dovecot
+.PHONY: help demo test lint format bench bench-path clean azurite dovecot peers
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -35,6 +35,9 @@ format: $(READY) ## Put the code into the house format
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
+bench: $(READY) dovecot peers ## How fast the engine is beside other tools, into docs/performance.md (10 minutes; IMAPSYNC=script adds it)
+	@$(PYTHON) -m benchmarks.engine
+
 bench-path: $(READY) azurite dovecot ## How fast the whole path is: 50 mailboxes x 100 messages on this machine
 	@$(PYTHON) -m benchmarks.path
 
@@ -47,6 +50,12 @@ azurite: $(READY)
 
 dovecot:
 	@test -x /usr/sbin/dovecot || { $(call apt_install,dovecot-imapd); }
+
+# A tool that can't be installed is left out of the comparison, which says so.
+peers:
+	@command -v mbsync >/dev/null || ( $(call apt_install,isync) ) || true
+	@command -v imapcopy >/dev/null || ( $(call apt_install,imapcopy) ) || true
+	@command -v offlineimap >/dev/null || ( $(call apt_install,offlineimap3) ) || true
 
 # The first Python that is new enough; Debian keeps ensurepip in a package of its own.
 $(READY): requirements.txt requirements-dev.txt constraints.txt
