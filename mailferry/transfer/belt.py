@@ -90,6 +90,7 @@ class Belt:
         self._stopped = False
         self._broken = False
         self._held = 0
+        self._away = 0
         self._settled = 0
         self._passages: deque[Passage] = deque()
         self._parcels: deque[Parcel] = deque()
@@ -133,10 +134,11 @@ class Belt:
         return True
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more comes; what is on the belt still goes over."""
+        """Nothing more comes; what is on the belt still goes over. An error matters while somebody wants more."""
         with self._news:
             self._reading = False
-            self.error = self.error or error
+            if not self._over_for_reader():
+                self.error = self.error or error
             self._ready.notify_all()
             self._news.notify()
 
@@ -153,20 +155,18 @@ class Belt:
                 self._ready.wait()
             return []
 
-    def settle(self, passage: Passage, outcome: Outcome, weight: int = 0) -> None:
-        """What became of a message, by whoever knows; `weight` is what it stood for on the belt."""
+    def deliver(self, parcel: Parcel, outcome: Outcome) -> None:
+        """What became of a message that was taken."""
         with self._news:
-            self._held -= weight
-            self._settled += 1
-            passage.unsettled.discard(outcome.uid)
-            self._outcomes.append((passage, outcome))
-            if outcome.end is End.COPIED:
-                self.tells_uids = self.tells_uids and bool(outcome.target)
-                self.floor = max(self.floor, outcome.target + 1)
-            if weight:
-                self._space.notify()
-            if not passage.unsettled or len(self._outcomes) >= OUTCOMES_MOST:
-                self._news.notify()
+            self._held -= parcel.weight
+            self._away -= 1
+            self._settle(parcel.passage, outcome)
+            self._space.notify()
+
+    def settle(self, passage: Passage, outcome: Outcome) -> None:
+        """What became of a message that is not on the belt."""
+        with self._news:
+            self._settle(passage, outcome)
 
     def secure(self, seconds: float, remaining: Callable[[], float]) -> float:
         """Wait until the lease lasts so long; returns how long it does, 0 when the copying has come to an end."""
@@ -193,6 +193,11 @@ class Belt:
     def in_flight(self) -> UidRanges:
         """The source UIDs of what was on its way when a lane broke."""
         return UidRanges.of(self._in_flight)
+
+    @property
+    def reading(self) -> bool:
+        """Whether the reader is still at it."""
+        return self._reading
 
     @property
     def over(self) -> bool:
@@ -264,6 +269,16 @@ class Belt:
 
     # Under the lock
 
+    def _settle(self, passage: Passage, outcome: Outcome) -> None:
+        self._settled += 1
+        passage.unsettled.discard(outcome.uid)
+        self._outcomes.append((passage, outcome))
+        if outcome.end is End.COPIED:
+            self.tells_uids = self.tells_uids and bool(outcome.target)
+            self.floor = max(self.floor, outcome.target + 1)
+        if not passage.unsettled or len(self._outcomes) >= OUTCOMES_MOST:
+            self._news.notify()
+
     def _over_for_reader(self) -> bool:
         return self._broken or not self._lanes or (self._stopped and bool(self._parcels or self._settled))
 
@@ -285,6 +300,7 @@ class Belt:
             if size > TOGETHER_MOST:
                 break
             taken.append(self._parcels.popleft())
+        self._away += len(taken)
         return taken
 
     def _unsettled(self) -> Iterable[set[int]]:
@@ -296,8 +312,9 @@ class Belt:
         sending = sum(map(bool, self._unsettled()))
         if sending and not self.tells_uids:
             return None
-        if self._parcels and not self._parcels[0].passage.is_open:
-            return self._parcels[0].passage
+        head = self._parcels[0].passage if self._parcels else None
+        if head and not head.is_open and (sending < OPEN_MOST or not self._away):
+            return head  # even beyond the limit, when the source sends another window's messages first
         closed = (p for p in self._passages if not p.is_open and p.unsettled and (p.has_come or self._reading))
         return next(closed, None) if sending < OPEN_MOST else None
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.target.mailbox import TargetMailbox
+
+
+def side_by_side[A, B](one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+    """Both results, each waited for while the other is; of two errors the first one's is raised."""
+    with ThreadPoolExecutor(1, "aside") as aside:
+        coming = aside.submit(other)
+        return one(), coming.result()
 
 
 class Targets:

@@ -25,7 +25,7 @@ from mailferry.state.uids import UidRanges
 from mailferry.target.mailbox import OpenFolder, TargetMailbox
 from mailferry.transfer.attempt import STRIKE_OF_CUT, STRIKE_OF_SERVER
 from mailferry.transfer.belt import Belt, Passage
-from mailferry.transfer.ends import Ends
+from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import new_epoch
 from mailferry.transfer.items import Items
 from mailferry.transfer.lane import Destination, Lane
@@ -78,6 +78,7 @@ class FolderCopy:
         self._keep = keep
         self._since = time.perf_counter()
         self._adoptable: TargetIndex | None = None
+        self._selected = ends.target
 
     @property
     def _folder(self) -> Folder:
@@ -89,13 +90,11 @@ class FolderCopy:
         Raises what servers and storage raise; everything that was certain by then is in the ledger, and what was on
         its way is written down as in doubt.
         """
-        try:
-            status = self._ends.source.examine(self._folder.name)
-        except FolderGone:
+        status, (name, opened) = side_by_side(self._examine, self._open_target)
+        if status is None:
             why = "It was deleted or renamed at the source before it was copied to its end."
             self._finish(replace(self._folder, todo=UidRanges(), unverified=UidRanges(), gone=True, why=why))
             return
-        name, opened = self._open_target()
         self._begin_epoch_if_needed(status, opened.status)
         floor = self._settle_doubt(name, opened.status)
         self._adoptable = self._held_before()
@@ -111,7 +110,14 @@ class FolderCopy:
                 return
             started = True
 
+    def _examine(self) -> FolderStatus | None:
+        """The source folder, opened; None when it is gone."""
+        with suppress(FolderGone):
+            return self._ends.source.examine(self._folder.name)
+        return None
+
     def _open_target(self) -> tuple[bytes, OpenFolder]:
+        self._selected = self._ends.target
         target, name = self._ends.target, self._folder.target_name
         if name:
             with suppress(FolderGone):
@@ -177,7 +183,7 @@ class FolderCopy:
                 belt.abort(error)
                 ends.interrupt()
                 raise
-            if belt.error:
+            if belt.reading:
                 ends.source.interrupt()
         self._close(belt, to, suspects)
         return belt.floor if belt.tells_uids else self._ends.target.status(to.name).uidnext
@@ -254,7 +260,9 @@ class FolderCopy:
     def _verified(self, to: Destination) -> bool:
         """Compare the ledger with both ends: either the folder is finished with, or `todo` holds what is missing."""
         again = self._folder.again
-        self._ends.target.select(to.name)
+        if self._ends.target is not self._selected or len(self._ends.targets) > 1:
+            self._selected = self._ends.target
+            self._selected.select(to.name)  # to see what other connections have appended
         found = self._compared(to)
         for portion in self._ledger.forget(*self._in_ledger(), found.missing.without(again)):
             self._claim.write(
@@ -272,6 +280,7 @@ class FolderCopy:
             folder,
             todo=UidRanges.merged([*folder.todo, *found.unrecorded]),
             unverified=folder.unverified.without(found.compared),
+            target_uidvalidity=to.opened.status.uidvalidity,
             counts=folder.counts + Counts(missing=gone_again, unchecked=found.unchecked),
         )
         if folder.todo or folder.unverified:
@@ -287,7 +296,7 @@ class FolderCopy:
 
     def _compared(self, to: Destination) -> Findings:
         source, target = (_Kept(end, self._holding) for end in (self._ends.source, self._ends.target))
-        same_uids = self._folder.target_uidvalidity == to.opened.status.uidvalidity
+        same_uids = self._folder.target_uidvalidity in (0, to.opened.status.uidvalidity)
         return compare(self._folder, source, target if same_uids else None, self._ledger, self._claim.mailbox)
 
     def _in_ledger(self) -> tuple[str, str, str]:

@@ -171,7 +171,7 @@ class Lane:
         self._settle(attempt, Outcome(message.uid, End.SKIPPED, item=self._items.refused(message, attempt.reason)))
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._belt.settle(attempt.parcel.passage, outcome, attempt.parcel.weight)
+        self._belt.deliver(attempt.parcel, outcome)
         attempt.parcel.message.body.close()
 
     def _granted(self, size: int) -> float:

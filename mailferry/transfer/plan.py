@@ -18,7 +18,7 @@ from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_ma
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
 from mailferry.transfer.deadline import Deadline
-from mailferry.transfer.ends import Ends
+from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import hides_messages, new_epoch, with_new_messages
 from mailferry.transfer.folder_map import Mapping, map_folders
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN
@@ -31,6 +31,9 @@ WORTH_A_JOB = 500
 
 #: Folders that are planned between two looks at the clock; they fit one transaction.
 _AT_ONCE = 50
+
+#: Holds nothing that could be adopted; its UIDVALIDITY is learnt when it is opened.
+_JUST_CREATED = FolderStatus(0, 0, 0)
 
 #: Seconds until a plan that met another planner is tried again.
 _AFTER_CONFLICT = 5.0
@@ -76,11 +79,13 @@ class Plans:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
-            there = ends.target.folders()
+            here, there = side_by_side(ends.source.folders, ends.target.folders)
             look = _Look(ends, {folder.name: folder.status for folder in there}, _source_id(mailbox))
-            mappings = enumerate(self._mappings(mailbox, ends, there, rows))
+            mappings = enumerate(self._mappings(mailbox, ends, here, there, rows))
             unplanned = ((order, mapping) for order, mapping in mappings if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
+                new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
+                ends.target.create(mapping.target for mapping in new)
                 plan = [look.folder(rows.get(mapping.source), mapping, order) for order, mapping in some]
                 rows.write([folder for folder in plan if folder])
                 if deadline.passed():
@@ -88,14 +93,21 @@ class Plans:
             interrupted.pop_all()
         return True
 
-    def _mappings(self, mailbox: Mailbox, ends: Ends, there: Sequence[ListedFolder], rows: _Rows) -> Sequence[Mapping]:
+    def _mappings(
+        self,
+        mailbox: Mailbox,
+        ends: Ends,
+        here: Sequence[ListedFolder],
+        there: Sequence[ListedFolder],
+        rows: _Rows,
+    ) -> Sequence[Mapping]:
         """The folder map in the order of copying.
 
         Folders of earlier passes keep their targets, so that nothing moves between passes.
         """
         batch = self.passes.batches.get(mailbox.batch)
         return map_folders(
-            ends.source.folders(),
+            here,
             there,
             EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
             include=batch.include_folders if batch else (),
@@ -183,7 +195,8 @@ class _Look:
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
             return with_new_messages(folder, status)
         name = self.ends.target.ensure(folder.target_path)
-        there = self.listed_there.get(name) or self.ends.target.status(name)
+        known = name in self.listed_there
+        there = (self.listed_there[name] or self.ends.target.status(name)) if known else _JUST_CREATED
         return replace(new_epoch(folder, status, there), source=self.source_id, target_name=name)
 
     def _status(self, listed: ListedFolder, folder: Folder) -> FolderStatus | None:
