@@ -46,6 +46,8 @@ _LEAST = MappingProxyType(
 )
 _MOST = 1 << 31
 
+#: Messages in one APPEND where the server offers MULTIAPPEND.
+TOGETHER = 20
 #: Servers that answer commands in order however many are sent ahead, by the word in greeting or ID. A host name that
 #: holds the word is none.
 _PIPELINING = re.compile(r"(?<![\w.-])(dovecot|cyrus|stalwart|pymap)(?![\w-]|\.\w)", re.IGNORECASE)
@@ -65,13 +67,13 @@ def profile_of(connection: Connection, overrides: Overrides = NO_OVERRIDES) -> P
     10,000 octets, so it gets fewer of each.
     """
     said = f"{connection.greeting} {connection.identify()}"
+    together = TOGETHER if connection.has("MULTIAPPEND") else 1
     if any(name in said.lower() for name in _EXCHANGE):
         found = Profile(EXCHANGE, 2, 1, 1, line_bytes=9_800, refusals=6)
     elif connection.has("LITERAL+") and (known := _PIPELINING.search(said)):
-        several = 20 if connection.has("MULTIAPPEND") else 1
-        found = Profile(known[1].capitalize(), 1, 200, several)
+        found = Profile(known[1].capitalize(), 1, 200, together)
     else:
-        found = Profile("IMAP4rev1", 3, 1, 1, refusals=6)
+        found = Profile("IMAP4rev1", 3, 1, together, refusals=6)
     return replace(found, **cast("dict[str, Any]", overrides))
 
 

@@ -16,7 +16,7 @@ from mailferry.target.profile import NO_OVERRIDES, Overrides, Profile, read_over
 from tests.support.imap_sim import RICH, Behaviour, SimServer, Store
 
 EXCHANGE = Profile("Microsoft Exchange", 2, 1, 1, line_bytes=9_800, refusals=6)
-UNKNOWN = Profile("IMAP4rev1", 3, 1, 1, refusals=6)
+UNKNOWN = Profile("IMAP4rev1", 3, 1, 20, refusals=6)
 DOVECOT = Profile("Dovecot", 1, 200, 20)
 
 EXCHANGE_GREETING = "OK The Microsoft Exchange IMAP4 service is ready. [TQBX]"
@@ -52,7 +52,7 @@ def profile_at(behaviour: Behaviour, overrides: Overrides = NO_OVERRIDES) -> Pro
         (Behaviour(software=("Stalwart IMAP", "0.10")), replace(DOVECOT, name="Stalwart")),
         (Behaviour(greeting="OK pymap ready"), replace(DOVECOT, name="Pymap")),
         (Behaviour(), UNKNOWN),
-        (Behaviour(("IMAP4rev1",)), UNKNOWN),
+        (Behaviour(("IMAP4rev1",)), replace(UNKNOWN, messages_per_append=1)),
         (Behaviour(software=("hMailServer", "5.7")), UNKNOWN),
     ],
     ids=lambda value: f"{value.greeting} {value.software[0]}" if isinstance(value, Behaviour) else value.name,
