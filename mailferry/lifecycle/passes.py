@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from mailferry.errors import MailferryError
+from mailferry.errors import MailferryError, Transient
 from mailferry.model import Counts, Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -114,21 +114,23 @@ class Passes:
         """Something went wrong in the pass: seconds to wait before the next try, or None when the pass has failed.
 
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
-        starts anew whenever messages went over. The wait holds for all jobs of the mailbox.
+        starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
+        throttles may do so for hours: that alone never makes a mailbox Failed.
         """
         if not error.retry:
             self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
             return None
         failures = 1 if progress else mailbox.failures + 1
-        if failures > self.limits.retry_attempts:
+        lasting = isinstance(error, Transient) and error.side == "target"
+        if failures > self.limits.retry_attempts and not lasting:
             self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
             return None
-        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** (failures - 1))
+        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** min(failures - 1, 10))
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            tries = f"try {failures} of {self.limits.retry_attempts}"
+            tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
             why = f"{_sentence(error.cause)} Trying again in {wait:.0f} seconds ({tries})."
             until = self.clock() + timedelta(seconds=wait)
             return replace(

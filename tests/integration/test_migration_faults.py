@@ -138,7 +138,6 @@ def test_a_job_delivered_twice_at_once_has_one_writer(
         ({"SOURCE_HOST": "no-such-host.invalid"}, "no-such-host.invalid"),
         ({"SOURCE_PORT": "1"}, "refus"),
         ({"SOURCE_SECURITY": "ssl"}, "TLS"),
-        ({"TARGET_PORT": "1"}, "refus"),
     ],
 )
 def test_a_server_that_cannot_be_reached_fails_the_mailbox_with_cause_and_remedy(
@@ -151,6 +150,24 @@ def test_a_server_that_cannot_be_reached_fails_the_mailbox_with_cause_and_remedy
     assert line.status is Status.FAILED
     assert words in line.why
     assert line.remedy
+
+
+def test_a_target_that_is_down_is_waited_for_and_said_so(
+    engine: Engine, source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    fill_user(source_server, user, [simple(1)])
+    engine.restart(TARGET_PORT="1", RETRY_ATTEMPTS="2")
+    engine.drop("batch", csv_of(user))
+    with pytest.raises(AssertionError, match="Still busy"):
+        engine.run(most=50)
+    line = engine.line("batch")
+    assert line.status is Status.VALIDATING
+    assert "refus" in line.why
+    assert "Trying again in 900 seconds" in line.why
+    assert line.remedy
+    engine.restart(TARGET_PORT=str(target_server.port))
+    engine.run()
+    assert_migrated(source_server, target_server, user)
 
 
 def test_a_server_that_hangs_fails_the_mailbox_after_its_tries(
