@@ -74,9 +74,4 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
 def _tokens(settings: Settings) -> TokenSource | None:
     if settings.target_auth != "xoauth2":
         return None
-    return TokenSource(
-        settings.entra_tenant_id,
-        settings.entra_client_id,
-        secret=settings.entra_client_secret,
-        certificate_path=settings.entra_certificate_path,
-    )
+    return TokenSource(settings.entra)

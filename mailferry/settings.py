@@ -12,6 +12,7 @@ from typing import Literal
 
 from mailferry.errors import SettingsError
 from mailferry.imap.values import Security, Server
+from mailferry.target.entra import AUTHORITY, EntraApp
 from mailferry.target.profile import Overrides, read_overrides
 
 
@@ -40,10 +41,7 @@ class Settings:
     target_auth: Literal["xoauth2", "login"]
     target_password: str = field(repr=False)
     target_profile: Overrides
-    entra_tenant_id: str
-    entra_client_id: str
-    entra_client_secret: str = field(repr=False)
-    entra_certificate_path: str
+    entra: EntraApp
     sealing_key: bytes = field(repr=False)
     limits: Limits
 
@@ -58,10 +56,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         target_auth="login" if read.choice("TARGET_AUTH", "xoauth2", ("xoauth2", "login")) == "login" else "xoauth2",
         target_password=read.text("TARGET_PASSWORD"),
         target_profile=read_overrides(read.text("TARGET_PROFILE")),
-        entra_tenant_id=read.text("ENTRA_TENANT_ID"),
-        entra_client_id=read.text("ENTRA_CLIENT_ID"),
-        entra_client_secret=read.text("ENTRA_CLIENT_SECRET"),
-        entra_certificate_path=read.text("ENTRA_CERTIFICATE_PATH"),
+        entra=_entra(read),
         sealing_key=_sealing_key(read),
         limits=_limits(read),
     )
@@ -112,6 +107,17 @@ def _server(read: _Reader, side: str, prefix: str, host: str = "") -> Server:
     )
 
 
+def _entra(read: _Reader) -> EntraApp:
+    return EntraApp(
+        tenant=read.text("ENTRA_TENANT_ID"),
+        client_id=read.text("ENTRA_CLIENT_ID"),
+        secret=read.text("ENTRA_CLIENT_SECRET"),
+        certificate_path=read.text("ENTRA_CERTIFICATE_PATH"),
+        managed_identity=read.text("ENTRA_MANAGED_IDENTITY").lower(),
+        authority=read.text("ENTRA_AUTHORITY", AUTHORITY),
+    )
+
+
 def _limits(read: _Reader) -> Limits:
     plain = Limits()
     return Limits(
@@ -154,16 +160,5 @@ def _check_target_login(settings: Settings) -> None:
     if settings.target_auth == "login":
         if not settings.target_password:
             raise SettingsError("TARGET_AUTH is login, but TARGET_PASSWORD is empty.", "Set TARGET_PASSWORD.")
-        return
-    proof = settings.entra_client_secret or settings.entra_certificate_path
-    needed = {
-        "ENTRA_TENANT_ID": settings.entra_tenant_id,
-        "ENTRA_CLIENT_ID": settings.entra_client_id,
-        "ENTRA_CLIENT_SECRET or ENTRA_CERTIFICATE_PATH": proof,
-    }
-    missing = [name for name, value in needed.items() if not value]
-    if missing:
-        raise SettingsError(
-            f"Exchange Online (TARGET_AUTH=xoauth2) needs {', '.join(missing)}.",
-            "Set them, or TARGET_AUTH=login with TARGET_PASSWORD for another IMAP server.",
-        )
+    else:
+        settings.entra.check()

@@ -23,7 +23,7 @@ from mailferry.state.jobs import (
     send_folder_job,
     send_mailbox_job,
 )
-from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.mailboxes import ACTIVE, Mailbox, Mailboxes
 from mailferry.state.storage import Blobs, Queues
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,8 @@ class Watch:
         for slot in list(self.admission.slots(endpoint.id)):
             mailbox = self.mailboxes.get(slot.mailbox)
             if mailbox is None or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
+                if mailbox:
+                    self.passes.publish(mailbox)
                 self.admission.release(endpoint.id, slot.mailbox)
             else:
                 self._revive(mailbox, slot)
@@ -104,9 +106,15 @@ class Watch:
             log.exception("%s could not be taken in.", blob)
 
     def _report(self) -> None:
-        """Bring the reports of batches up to date that have changed since they were written."""
+        """Bring the reports of batches up to date that have changed since they were written, and lines that have not:
+        a worker that dies or is late leaves one that says "at work" of a mailbox that is at rest."""
+        busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
         for batch in list(self.batches.all()):
-            changed = max((line.updated for line in self.batches.lines(batch.name)), default=None)
+            lines = list(self.batches.lines(batch.name))
+            for line in lines:
+                if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
+                    self.passes.publish(mailbox)
+            changed = max((line.updated for line in lines), default=None)
             if changed and (batch.reported is None or changed > batch.reported):
                 self.reports.publish(batch.name)
 

@@ -5,7 +5,7 @@ Only LIST, STATUS, EXAMINE, UID SEARCH, UID FETCH with PEEK, and the commands ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mailferry.imap.body import Body
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
@@ -18,6 +18,9 @@ from mailferry.source.headline import Headline, headline_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
+
+#: UIDs that are sorted into commands at a time.
+_AT_ONCE = 10_000
 
 _MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
@@ -68,6 +71,13 @@ class SourceMailbox(LoggedIn):
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
         return dict(fetch_identities(self._connection, uids))
+
+    def identities_among(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Identity]]:
+        """UID and identity of every message of the open folder in these ranges (first, last). Read it to its end."""
+        for first, last in ranges:
+            for low, high in self.uids(first, last):
+                for start in range(low, high + 1, _AT_ONCE):
+                    yield from fetch_identities(self._connection, range(start, min(start + _AT_ONCE, high + 1)))
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.

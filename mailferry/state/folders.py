@@ -25,13 +25,15 @@ class Window:
     """Messages that are (or may be) on their way: written down before the first of them is sent.
 
     `uids` are in doubt until the next checkpoint; `target_uidnext` is a lower bound for the UIDs they can have at the
-    target, under `target_uidvalidity`. `taken` are target UIDs from there on that stand for settled messages.
+    target, under `target_uidvalidity`. `taken` are target UIDs from there on that stand for settled messages. Those of
+    `uids` in `changed` were refused as they are, and were offered in another form.
     """
 
     uids: UidRanges = UidRanges()
     target_uidvalidity: int = 0
     target_uidnext: int = 1
     taken: UidRanges = UidRanges()
+    changed: UidRanges = UidRanges()
 
 
 #: Nothing is on its way.
@@ -48,8 +50,8 @@ class Folder:
     changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) when it began, 0 where the source has none.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
-    `strikes` counts how often the first of them broke one all by itself. `unverified` are the UIDs settled since
-    the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
+    `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
+    since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
     """
 
     key: str
@@ -71,6 +73,7 @@ class Folder:
     target_uidvalidity: int = 0
     window: Window = NO_WINDOW
     suspects: UidRanges = UidRanges()
+    struck: int = 0
     strikes: int = 0
     unverified: UidRanges = UidRanges()
     again: UidRanges = UidRanges()

@@ -21,7 +21,10 @@ ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCIN
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """The truth about one mailbox; `MailboxLine` is its copy for screens."""
+    """The truth about one mailbox; `MailboxLine` is its copy for screens.
+
+    `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
+    """
 
     id: str
     batch: str
@@ -44,6 +47,7 @@ class Mailbox:
     last_synced: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    connections: int = 0
     last_error: str = ""
 
     @property

@@ -22,8 +22,10 @@ class Profile:
     """Limits of one kind of server; the numbers decide about speed and good manners, never about what arrives."""
 
     name: str
-    #: Connections on which one folder job appends at the same time.
+    #: Connections on which one folder job appends at the same time: at first, and once a mailbox has shown that it
+    #: bears more.
     connections: int
+    connections_most: int
     #: APPEND commands on one connection that wait for their completion (RFC 3501 §5.5).
     in_flight: int
     #: Messages in one APPEND (MULTIAPPEND, RFC 3502).
@@ -35,14 +37,27 @@ class Profile:
     #: Refused commands after which a connection is given up for a fresh one; 0: nobody counts them.
     refusals: int = 0
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is a profile for one message after the other."""
+        return self == self.alone()
+
     def alone(self) -> Profile:
         """For one message after the other: whatever happens, it is clear which message it was."""
-        return replace(self, connections=1, in_flight=1, messages_per_append=1)
+        return replace(self, connections=1, connections_most=1, in_flight=1, messages_per_append=1)
 
 
 #: Fields that TARGET_PROFILE may set, and the least value of each.
 _LEAST = MappingProxyType(
-    {"connections": 1, "in_flight": 1, "messages_per_append": 1, "literal_bytes": 0, "line_bytes": 0, "refusals": 0}
+    {
+        "connections": 1,
+        "connections_most": 1,
+        "in_flight": 1,
+        "messages_per_append": 1,
+        "literal_bytes": 0,
+        "line_bytes": 0,
+        "refusals": 0,
+    }
 )
 _MOST = 1 << 31
 
@@ -69,12 +84,15 @@ def profile_of(connection: Connection, overrides: Overrides = NO_OVERRIDES) -> P
     said = f"{connection.greeting} {connection.identify()}"
     together = TOGETHER if connection.has("MULTIAPPEND") else 1
     if any(name in said.lower() for name in _EXCHANGE):
-        found = Profile(EXCHANGE, 2, 1, 1, line_bytes=9_800, refusals=6)
+        found = Profile(EXCHANGE, 2, 4, 1, 1, line_bytes=9_800, refusals=6)
     elif connection.has("LITERAL+") and (known := _PIPELINING.search(said)):
-        found = Profile(known[1].capitalize(), 1, 200, together)
+        found = Profile(known[1].capitalize(), 1, 1, 200, together)
     else:
-        found = Profile("IMAP4rev1", 3, 1, together, refusals=6)
-    return replace(found, **cast("dict[str, Any]", overrides))
+        found = Profile("IMAP4rev1", 3, 3, 1, together, refusals=6)
+    found = replace(found, **cast("dict[str, Any]", overrides))
+    if "connections_most" in overrides:
+        return found
+    return replace(found, connections_most=max(found.connections, found.connections_most))
 
 
 def read_overrides(text: str) -> Overrides:

@@ -1,140 +1,111 @@
-"""Access tokens for Exchange Online, got with the app's own identity (OAuth 2.0 client credentials) through MSAL.
-
-Scope and flow: Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth". The app needs the permission
-IMAP.AccessAsApp; `IMAP.AccessAsUser.All` is for people and of no use here.
-"""
+"""Access tokens for Exchange Online and Graph, checked before anybody uses them, and what it means when none comes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Protocol
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import msal  # type: ignore[import-untyped]
 import requests
 
-from mailferry.errors import LoginRefused, SettingsError, Unreachable
-from mailferry.imap.failures import one_line
+from mailferry.errors import Busy, LoginRefused, Transient, Unreachable
+from mailferry.target import aadsts
+from mailferry.target.claims import EXCHANGE_SCOPE, SIDE, check_claims, read_claims
+from mailferry.target.entra import EntraApp
+from mailferry.target.sign_in import Ask, EntraSession, read_proof, sign_in
 
-SCOPE = "https://outlook.office365.com/.default"
-SIDE = "target"
-
-_CODE = re.compile(r"AADSTS(\d+)")
-#: Cause and remedy by the number after AADSTS (Microsoft, "Microsoft Entra authentication error codes").
-_KNOWN = {
-    "7000215": (
-        "The client secret of the app is wrong",
-        "Store the secret's value, not its id; make a new secret if the value is lost.",
-    ),
-    "7000222": ("The client secret of the app has expired", "Make a new client secret, or change to a certificate."),
-    "700016": (
-        "The app is not known in this tenant",
-        "Check ENTRA_CLIENT_ID and ENTRA_TENANT_ID, and that an administrator has consented to the app.",
-    ),
-    "90002": ("The tenant does not exist", "Check ENTRA_TENANT_ID: the tenant's id or one of its domains."),
-    "900023": ("The tenant's name makes no sense", "Check ENTRA_TENANT_ID: the tenant's id or one of its domains."),
-    "700027": (
-        "The certificate is not the one registered for the app, or has expired",
-        "Upload the certificate's public part to the app registration.",
-    ),
-    "70021": (
-        "No federated credential of the app matches this identity",
-        "Add the function app's managed identity to the app registration's federated credentials.",
-    ),
-    "7000112": ("The app is disabled in this tenant", "Enable sign-in for the enterprise application."),
-}
+#: Seconds for which a failure is the answer to everybody: hundreds of mailboxes ask at once.
+FAILURE_SECONDS = 10.0
+#: The longest that Entra may put us off.
+LONGEST_DELAY_SECONDS = 3600.0
 
 
-class HttpClient(Protocol):
-    """What MSAL needs to speak HTTP: a `requests.Session`, or a stand-in for tests."""
-
-    def get(self, url: str, **options: object) -> object:
-        """Send a GET request."""
-
-    def post(self, url: str, **options: object) -> object:
-        """Send a POST request."""
-
-    def close(self) -> None:
-        """Give connections back."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Transient | LoginRefused
+    until: float
 
 
 class TokenSource:
-    """Tokens for one app in one tenant; MSAL keeps each until shortly before it expires.
+    """Tokens of one app or managed identity, for every thread of a process.
 
-    Give exactly one of `secret`, `certificate_path` (PEM with private key and certificate, or PFX), and `assertion` (a
-    function that returns a token of a federated identity). Raises `SettingsError` otherwise. Nothing is sent before
-    the first `token()`.
+    Each is kept and handed out as long as it is good for at least five minutes; one of a shorter life is handed out
+    once. Raises SettingsError when the app can't sign in as it stands. Nothing is sent before the first `token()`.
     """
 
     def __init__(
         self,
-        tenant: str,
-        client_id: str,
-        *,
-        secret: str = "",
-        certificate_path: str = "",
-        assertion: Callable[[], str] | None = None,
-        authority: str = "https://login.microsoftonline.com",
-        http_client: HttpClient | None = None,
+        app: EntraApp,
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if sum(map(bool, (secret, certificate_path, assertion))) != 1:
-            raise SettingsError("The app needs one credential: a secret, a certificate, or a federated identity")
-        self._client_id = client_id
-        self._authority = f"{authority.rstrip('/')}/{tenant}"
-        self._credential = _credential(secret, certificate_path, assertion)
-        self._http_client = http_client
-        self._app: msal.ConfidentialClientApplication | None = None
+        app.check()
+        self._app = app
+        self._proof = read_proof(app)
+        self._session = session or EntraSession()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ask: Ask | None = None
+        self._failures: dict[str, _Failure] = {}
 
-    def token(self) -> str:
-        """An access token that is good for some minutes at least.
+    def token(self, scope: str = EXCHANGE_SCOPE) -> str:
+        """A token for this scope (those of claims.py).
 
-        Raises `LoginRefused` when Entra refuses the app, `Unreachable` when Entra does not answer.
+        Raises LoginRefused when Entra refuses us or what it gave would open no mailbox; `Unreachable`, `Busy` or
+        another `Transient` when nothing is wrong with us and a later try may succeed.
         """
+        with self._lock:
+            failure = self._failures.get(scope)
+            if failure and self._clock() < failure.until:
+                raise failure.error.with_traceback(None)
+            try:
+                return self._checked(scope)
+            except (Transient, LoginRefused) as error:
+                self._failures[scope] = _Failure(error, self._clock() + (error.delay or FAILURE_SECONDS))
+                raise
+
+    def _checked(self, scope: str) -> str:
+        token = self._new_or_kept(scope)
+        if claims := read_claims(token):
+            try:
+                check_claims(claims, scope, self._app.tenant, time.time())
+            except (Transient, LoginRefused):
+                self._ask = None  # MSAL would keep it for an hour, and what is wrong is mended sooner
+                raise
+        return token
+
+    def _new_or_kept(self, scope: str) -> str:
         try:
-            answer = self._application().acquire_token_for_client(scopes=[SCOPE])
-        except (requests.RequestException, OSError, msal.exceptions.MsalServiceError) as error:
-            raise Unreachable(SIDE, f"{self._authority} can't be reached: {type(error).__name__}") from None
-        except ValueError as error:  # MSAL's word for a tenant or a certificate that makes no sense
-            raise _refused(f"{error.__context__ or ''} {error}") from None
-        token = answer.get("access_token")
-        if not token:
-            raise _refused(str(answer.get("error_description") or answer.get("error") or "no reason given"))
-        return str(token)
+            if self._ask is None:
+                self._ask = sign_in(self._app, self._proof, self._session)
+            answer = self._ask(scope)
+        except requests.RequestException as error:
+            raise self._unserved(error) from None
+        except ValueError as error:  # MSAL's word for a tenant that is not there, and for an answer that is none
+            raise self._nonsense(f"{error.__context__ or ''} {error}") from None
+        if "access_token" not in answer:
+            raise aadsts.of_answer(answer, [self._app.secret])
+        return str(answer["access_token"])
 
-    def _application(self) -> msal.ConfidentialClientApplication:
-        if self._app is None:
-            self._app = msal.ConfidentialClientApplication(
-                self._client_id,
-                client_credential=self._credential,
-                authority=self._authority,
-                http_client=self._http_client,
-                instance_discovery=False,  # the authority is ours to choose; asking about it costs a round trip
-            )
-        return self._app
+    def _unserved(self, error: requests.RequestException) -> Transient:
+        entra = urlsplit(self._app.authority).hostname
+        where = urlsplit(str(error.request.url)).hostname if error.request else entra
+        if error.response is not None:
+            after = error.response.headers.get("Retry-After", "")
+            delay = min(float(after), LONGEST_DELAY_SECONDS) if after.isdecimal() else None
+            return Busy(SIDE, f"{where} can't give a token now (HTTP {error.response.status_code})", delay=delay)
+        remedy = "Let the function app reach this address over HTTPS (firewall, proxy, DNS)."
+        if where != entra:
+            remedy = "Only what runs in Azure has a managed identity: switch it on under the function app's Identity."
+        return Unreachable(SIDE, f"{where} can't be reached: {type(error).__name__}", remedy)
 
-
-type _Credential = str | Mapping[str, str | Callable[[], str]]
-
-
-def _credential(secret: str, certificate_path: str, assertion: Callable[[], str] | None) -> _Credential:
-    if assertion:
-        return {"client_assertion": assertion}
-    if not certificate_path:
-        return secret
-    if certificate_path.lower().endswith((".pfx", ".p12")):
-        return {"private_key_pfx_path": certificate_path}
-    try:
-        pem = Path(certificate_path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"The certificate file {certificate_path} can't be read") from None
-    return {"private_key": pem, "public_certificate": pem}
-
-
-def _refused(description: str) -> LoginRefused:
-    first_line = one_line(description.partition("\n")[0])
-    code = _CODE.search(description)
-    if code and code[1] in _KNOWN:
-        cause, remedy = _KNOWN[code[1]]
-        return LoginRefused(SIDE, f"{cause} (AADSTS{code[1]})", remedy)
-    return LoginRefused(SIDE, f"Entra refused to give a token: {first_line}", "Check the app registration.")
+    def _nonsense(self, text: str) -> Transient | LoginRefused:
+        if "AADSTS" in text:
+            return aadsts.of_text(text, [self._app.secret])
+        return Unreachable(
+            SIDE,
+            f"What answers at {self._app.authority} is not Entra",
+            "Check ENTRA_AUTHORITY, and whether a proxy or firewall answers in its place.",
+        )

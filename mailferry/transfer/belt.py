@@ -63,7 +63,7 @@ class Collected:
     """What the writer writes down: outcomes, the UIDs that need no more work, and those in doubt from now on.
 
     `floor` bounds the target UIDs of what is in doubt from below; `taken` are those above it that belong to others.
-    `more`: there are more outcomes than were taken.
+    `changed` are those in doubt that are offered in another form. `more`: there are more outcomes than were taken.
     """
 
     outcomes: Sequence[Outcome]
@@ -71,6 +71,7 @@ class Collected:
     in_doubt: UidRanges
     floor: int
     taken: UidRanges
+    changed: UidRanges
     more: bool
 
 
@@ -98,6 +99,8 @@ class Belt:
         self._covered: list[UidRange] = []
         self._taken: list[int] = []
         self._in_flight: set[int] = set()
+        self._changed: set[int] = set()
+        self._unwritten: set[int] = set()
         self.tells_uids = tells_uids
         #: Above every target UID heard of so far.
         self.floor = floor
@@ -168,6 +171,17 @@ class Belt:
         with self._news:
             self._settle(passage, outcome)
 
+    def declare(self, uid: int) -> bool:
+        """Wait until it is written down that this message is offered in another form; False at the end of it all."""
+        with self._ready:
+            if uid not in self._changed:
+                self._changed.add(uid)
+                self._unwritten.add(uid)
+                self._news.notify()
+            while uid in self._unwritten and not self._broken:
+                self._ready.wait()
+            return not self._broken
+
     def secure(self, seconds: float, remaining: Callable[[], float]) -> float:
         """Wait until the lease lasts so long; returns how long it does, 0 when the copying has come to an end."""
         with self._ready:
@@ -207,13 +221,13 @@ class Belt:
     def wait(self, seconds: float) -> None:
         """Until there is something to write down, to renew or to end; at most so long."""
         with self._news:
-            if not (self.over or self.need or self._overfull() or self._next()):
+            if not (self.over or self.need or self._pressing() or self._next()):
                 self._news.wait(seconds)
 
-    def overfull(self) -> bool:
-        """Whether so much is settled that it should be written down."""
+    def pressing(self) -> bool:
+        """Whether there is something to write down without a window to open: a lane waits for it, or it is much."""
         with self._news:
-            return self._overfull()
+            return self._pressing()
 
     def next_window(self) -> Passage | None:
         """The window to open next, if it is time for one."""
@@ -226,7 +240,7 @@ class Belt:
             if opening:
                 opening.floor = self.floor
             blurred = self._blurred()
-            outcomes = [] if blurred else self._collected()
+            outcomes = self._collected(blurred)
             finished = self._finished()
             doubtful = [passage for passage in self._passages if passage.is_open or passage is opening]
             if self._lanes or blurred:
@@ -236,14 +250,22 @@ class Belt:
             floor = min((passage.floor for passage in doubtful), default=self.floor)
             self._taken = [uid for uid in self._taken if uid >= floor]
             singles = (UidRange(outcome.uid, outcome.uid) for outcome in outcomes)
-            done = UidRanges.merged([*finished, *singles])
-            more = bool(outcomes and self._outcomes)
-            return Collected(outcomes, done, UidRanges.of(in_doubt), floor, UidRanges.of(self._taken), more)
+            return Collected(
+                outcomes,
+                done=UidRanges.merged([*finished, *singles]),
+                in_doubt=UidRanges.of(in_doubt),
+                floor=floor,
+                taken=UidRanges.of(self._taken),
+                changed=UidRanges.of(self._changed & in_doubt),
+                more=bool(outcomes and self._outcomes) and not blurred,
+            )
 
-    def open(self, passage: Passage) -> None:
-        """The window is written down: its messages may go."""
+    def written(self, found: Collected, opened: Passage | None = None) -> None:
+        """What was collected is written down, and `opened` with it: its messages may go."""
         with self._ready:
-            passage.is_open = True
+            if opened:
+                opened.is_open = True
+            self._unwritten.difference_update(found.changed.uids())
             self._ready.notify_all()
 
     def renewed(self) -> None:
@@ -289,8 +311,8 @@ class Belt:
         """Whether what is settled can't be told from what is not, because the target tells no UIDs."""
         return not self.tells_uids and bool(any(self._unsettled()) if self._lanes else self._in_flight)
 
-    def _overfull(self) -> bool:
-        return len(self._outcomes) >= OUTCOMES_MOST and not self._blurred()
+    def _pressing(self) -> bool:
+        return bool(self._unwritten) or (len(self._outcomes) >= OUTCOMES_MOST and not self._blurred())
 
     def _taken_off(self, most: int) -> list[Parcel]:
         taken = [self._parcels.popleft()]
@@ -318,16 +340,22 @@ class Belt:
         closed = (p for p in self._passages if not p.is_open and p.unsettled and (p.has_come or self._reading))
         return next(closed, None) if sending < OPEN_MOST else None
 
-    def _collected(self) -> list[Outcome]:
+    def _collected(self, blurred: bool) -> list[Outcome]:
+        """Outcomes that can be written down; while all is blurred only those that leave nothing in the target."""
         found: list[Outcome] = []
+        later: list[tuple[Passage, Outcome]] = []
         items = 0
         while self._outcomes and len(found) < OUTCOMES_MOST and items < MOST_ITEMS:
             passage, outcome = self._outcomes.popleft()
+            if blurred and outcome.end is End.COPIED:
+                later.append((passage, outcome))
+                continue
             passage.pending.discard(outcome.uid)
             found.append(outcome)
             items += outcome.item is not None
             if outcome.end is End.COPIED:
                 self._taken.append(outcome.target)
+        self._outcomes.extendleft(reversed(later))
         return found
 
     def _finished(self) -> list[UidRange]:

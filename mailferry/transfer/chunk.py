@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from types import TracebackType
 
-from mailferry.errors import ConnectionLost, LeaseLost, MailferryError
+from mailferry.errors import Busy, ConnectionLost, LeaseLost, MailferryError
 from mailferry.lifecycle.passes import Passes
 from mailferry.report.skipped_mail import keep_skipped
 from mailferry.state.clock import Clock, utc_now
@@ -70,7 +71,7 @@ class Chunks:
             return
         if mailbox.not_before:
             mailbox = self.passes.resumed(mailbox)
-        progress = _Progress(self.passes, mailbox)
+        progress = _Progress(self.passes, mailbox, Deadline(self.passes.limits.chunk_seconds))
         try:
             self._copy(mailbox, job, progress)
         except LeaseLost as lost:
@@ -84,28 +85,27 @@ class Chunks:
             raise
 
     def _copy(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
-        deadline = Deadline(self.passes.limits.chunk_seconds)
         for attempt in count(1):
             try:
-                self._turn(mailbox, job, deadline, progress)
+                self._turn(mailbox, job, progress)
             except ConnectionLost as lost:
-                if attempt > RECONNECTS or deadline.passed():
+                if attempt > RECONNECTS or progress.over():
                     raise
                 log.info("Mailbox %s: %s Connecting again.", mailbox.id, lost)
             else:
                 return
 
-    def _turn(self, mailbox: Mailbox, job: FolderJob, deadline: Deadline, progress: _Progress) -> None:
+    def _turn(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
         """Copy folder after folder over the same sessions."""
-        copy = self._copying(mailbox, deadline, progress)
+        copy = self._copying(mailbox, progress)
         ends: Ends | None = None
         work: Iterator[Versioned] = iter(())
         with ExitStack() as open_sessions:
-            while ends is None or not deadline.passed():
+            while ends is None or not progress.over():
                 claim = self.folders.claim(mailbox.id, work, job.id, self.passes.limits.lease_seconds)
                 if claim:
                     with _Held(claim, open_sessions):
-                        ends = ends or open_sessions.enter_context(self.sessions.open(mailbox))
+                        ends = ends or open_sessions.enter_context(self._open(mailbox))
                         copy(claim, ends)
                     continue
                 match self._look(mailbox, job):
@@ -120,16 +120,46 @@ class Chunks:
                         work = iter(found)
         send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, job.done + progress.settled))
 
-    def _copying(self, mailbox: Mailbox, deadline: Deadline, progress: _Progress) -> Callable[[Claim, Ends], None]:
+    @contextmanager
+    def _open(self, mailbox: Mailbox) -> Iterator[Ends]:
+        """Both ends; afterwards the mailbox knows what its target has shown of itself."""
+        with self.sessions.open(mailbox) as ends:
+            try:
+                yield ends
+            except Busy as error:
+                self._learn(mailbox, ends, busy=error.side == "target")
+                raise
+            else:
+                self._learn(mailbox, ends, busy=False)
+
+    def _copying(self, mailbox: Mailbox, progress: _Progress) -> Callable[[Claim, Ends], None]:
         """How this turn copies a folder."""
         batch = self.passes.batches.get(mailbox.batch)
         keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
 
         def copy(claim: Claim, ends: Ends) -> None:
-            limits, stop, made = self.passes.limits, deadline.passed, progress.made
-            FolderCopy(claim, ends, self.ledger, limits, stop=stop, on_checkpoint=made, keep=keep).run()
+            limits, stop, made = self.passes.limits, progress.over, progress.made
+            known = mailbox.connections
+            FolderCopy(
+                claim, ends, self.ledger, limits, stop=stop, on_checkpoint=made, keep=keep, connections=known
+            ).run()
 
         return copy
+
+    def _learn(self, mailbox: Mailbox, ends: Ends, *, busy: bool) -> None:
+        """How many connections the mailbox gets next time: one more while its server bears them, half when it does not.
+
+        Additive increase, multiplicative decrease, as TCP finds its share of a line (RFC 5681 §3.1).
+        """
+        used, most = len(ends.targets), ends.target.profile.connections_most
+        if busy or ends.targets.full:
+            connections = max(1, used // 2)
+        elif used >= (mailbox.connections or ends.target.profile.connections):
+            connections = min(most, used + 1)
+        else:
+            return
+        if connections != (mailbox.connections or ends.target.profile.connections):
+            self.passes.mailboxes.change(mailbox.id, lambda found: replace(found, connections=connections))
 
     def _look(self, mailbox: Mailbox, job: FolderJob) -> list[Versioned] | Wait | NothingLeft:
         """The folders with work and without a worker, in the order of the plan, or why there are none for us."""
@@ -160,19 +190,24 @@ class _Held:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
-            self._sessions.close()
+            self._sessions.__exit__(kind, error, trace)
         self._claim.release()
 
 
 class _Progress:
-    """Counts what this worker settles, and updates the mailbox's line now and then."""
+    """Counts what this worker settles, and looks up now and then: the mailbox's line is updated, and another worker's
+    word that the mailbox is to wait is heard."""
 
-    def __init__(self, passes: Passes, mailbox: Mailbox) -> None:
+    def __init__(self, passes: Passes, mailbox: Mailbox, deadline: Deadline) -> None:
         self._passes = passes
         self._mailbox = mailbox
+        self._deadline = deadline
         self._last = time.monotonic()
+        self._told_to_wait = False
         self.settled = 0
 
     def made(self, settled: int) -> None:
@@ -180,4 +215,10 @@ class _Progress:
         self.settled += settled
         if time.monotonic() - self._last >= PROGRESS_SECONDS:
             self._passes.publish(self._mailbox)
+            now = self._passes.mailboxes.get(self._mailbox.id)
+            self._told_to_wait = now is None or now.not_before is not None or not now.in_pass(self._mailbox.pass_no)
             self._last = time.monotonic()
+
+    def over(self) -> bool:
+        """Whether it is time to stop."""
+        return self._told_to_wait or self._deadline.passed()

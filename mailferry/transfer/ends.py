@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 
+from mailferry.errors import ServerError
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.target.mailbox import TargetMailbox
 
@@ -24,6 +25,8 @@ class Targets:
     def __init__(self, first: TargetMailbox, connect: Callable[[], TargetMailbox]) -> None:
         self._connect = connect
         self._open = {0: first}
+        #: Whether the server had no place for one more.
+        self.full = False
         self._lock = Lock()
         self._interrupted = False
 
@@ -53,7 +56,11 @@ class Targets:
             mailbox.close()
 
     def _opened(self, number: int) -> TargetMailbox:
-        mailbox = self._connect()
+        try:
+            mailbox = self._connect()
+        except ServerError:
+            self.full = True
+            raise
         with self._lock:
             self._open[number] = mailbox
             if self._interrupted:

@@ -34,6 +34,7 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         todo=UidRanges.merged([UidRange(1, source.uidnext - 1)]),
         window=NO_WINDOW,
         suspects=UidRanges(),
+        struck=0,
         strikes=0,
         unverified=UidRanges(),
         again=UidRanges(),

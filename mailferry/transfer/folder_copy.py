@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import batched
 
 from mailferry.errors import ConnectionCut, ConnectionLost, FolderGone, ProtocolError
 from mailferry.imap.body import Body
@@ -20,16 +21,16 @@ from mailferry.model import Counts
 from mailferry.settings import Limits
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.folders import NO_WINDOW, Claim, Folder, Window
-from mailferry.state.ledger import Entry, Ledger
+from mailferry.state.ledger import MOST_ITEMS, Entry, Ledger
 from mailferry.state.uids import UidRanges
 from mailferry.target.mailbox import OpenFolder, TargetMailbox
 from mailferry.transfer.attempt import STRIKE_OF_CUT, STRIKE_OF_SERVER
-from mailferry.transfer.belt import Belt, Passage
+from mailferry.transfer.belt import OUTCOMES_MOST, Belt, Passage
 from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import new_epoch
 from mailferry.transfer.items import Items
 from mailferry.transfer.lane import Destination, Lane
-from mailferry.transfer.match import TargetIndex
+from mailferry.transfer.match import pair
 from mailferry.transfer.outcome import entry_of
 from mailferry.transfer.reader import Reader
 from mailferry.transfer.verify import Findings, compare
@@ -49,8 +50,6 @@ LOOK_SECONDS = 1.0
 #: how many times that is waited for.
 QUIET_SECONDS = 0.5
 QUIET_TRIES = 20
-NOBODY = UidRanges()
-
 #: Messages or ranges read from a server between two looks at the lease.
 _HOLD_EVERY = 2_000
 
@@ -68,6 +67,7 @@ class FolderCopy:
         stop: Callable[[], bool],
         on_checkpoint: Callable[[int], None],
         keep: Callable[[Folder, int, Body], str] | None = None,
+        connections: int = 0,
     ) -> None:
         self._claim = claim
         self._ends = ends
@@ -76,8 +76,8 @@ class FolderCopy:
         self._stop = stop
         self._on_checkpoint = on_checkpoint
         self._keep = keep
+        self._connections = connections
         self._since = time.perf_counter()
-        self._adoptable: TargetIndex | None = None
         self._selected = ends.target
 
     @property
@@ -95,13 +95,12 @@ class FolderCopy:
             why = "It was deleted or renamed at the source before it was copied to its end."
             self._finish(replace(self._folder, todo=UidRanges(), unverified=UidRanges(), gone=True, why=why))
             return
-        self._begin_epoch_if_needed(status, opened.status)
+        self._begin_epoch_if_needed(name, status, opened.status)
         floor = self._settle_doubt(name, opened.status)
-        self._adoptable = self._held_before()
+        self._adopt()
         to = Destination(name, opened, self._ends.target.profile)
         if self._folder.suspects:
-            alone = replace(to, profile=to.profile.alone())
-            floor = self._copy(self._folder.suspects, alone, floor, self._folder.suspects)
+            floor = self._copy(self._folder.suspects, replace(to, profile=to.profile.alone()), floor)
         started = False
         while not (started and self._stop()):
             if self._folder.todo:
@@ -126,11 +125,17 @@ class FolderCopy:
         self._claim.write(replace(self._folder, target_name=name))
         return name, target.select(name)
 
-    def _begin_epoch_if_needed(self, source: FolderStatus, target: FolderStatus) -> None:
-        """A new epoch when the source's UIDs are new ones, or adopted target UIDs mean nothing any more."""
-        folder = self._folder
+    def _begin_epoch_if_needed(self, name: bytes, source: FolderStatus, target: FolderStatus) -> None:
+        """A new epoch when the source's UIDs are new ones, or when target UIDs that matter mean nothing any more.
+
+        Whatever is still in doubt then is settled with all the rest: what has arrived is adopted.
+        """
+        folder, window = self._folder, self._folder.window
         adoption_void = folder.adopt_below and folder.target_uidvalidity != target.uidvalidity
-        if source.uidvalidity != folder.uidvalidity or adoption_void:
+        doubt_void = window.uids and window.target_uidvalidity != target.uidvalidity
+        if source.uidvalidity != folder.uidvalidity or adoption_void or doubt_void:
+            if window.uids:
+                target = self._quiet(name, target)
             self._claim.write(new_epoch(folder, source, target))
 
     def _settle_doubt(self, name: bytes, target: FolderStatus) -> int:
@@ -141,34 +146,53 @@ class FolderCopy:
         window = self._folder.window
         if not window.uids:
             return target.uidnext
-        uidnext = self._quiet(name, target.uidnext)
-        same_uids = window.target_uidvalidity == target.uidvalidity
-        found = self._holding(self._ends.target.identities(window.target_uidnext if same_uids else 1))
-        taken = set(window.taken.uids()) if same_uids else set()
+        uidnext = self._quiet(name, target).uidnext
+        found = self._holding(self._ends.target.identities(window.target_uidnext))
         sent = self._ends.source.identities(list(window.uids.uids()))
-        pairs = TargetIndex(found, taken).claim(sent, strict=False)
-        arrived = UidRanges.of(pair.source for pair in pairs)
-        self._write(arrived, Entry(copied=tuple(pairs), bytes=sum(sent[pair.source].size for pair in pairs)))
-        return max([uidnext, *(pair.target + 1 for pair in pairs)])
+        pairs = pair(sent.items(), found, set(window.taken.uids()), strict=False)
+        for some in batched(pairs, MOST_ITEMS, strict=False):
+            arrived = UidRanges.of(one.source for one in some)
+            taken = UidRanges.merged([*window.taken, *UidRanges.of(one.target for one in some)])
+            window = replace(window, uids=window.uids.without(arrived), taken=taken)
+            changed = (one.source for one in some if window.changed.holds(one.source))
+            items = tuple(self._items().arrived_changed(uid, self._ends.source.headline(uid)) for uid in changed)
+            size = sum(sent[one.source].size for one in some)
+            self._write(arrived, Entry(copied=some, items=items, bytes=size), window)
+        self._write(UidRanges(), Entry())
+        return max([uidnext, *(one.target + 1 for one in pairs)])
 
-    def _quiet(self, name: bytes, uidnext: int) -> int:
-        """The target's UIDNEXT once it stays the same: a server may still store what a cut connection has left it."""
+    def _quiet(self, name: bytes, target: FolderStatus) -> FolderStatus:
+        """The target folder once it stays the same: a server may still store what a cut connection has left it."""
         for _ in range(QUIET_TRIES):
             time.sleep(QUIET_SECONDS)
-            before, uidnext = uidnext, self._ends.target.status(name).uidnext
-            if uidnext == before:
+            before, now = target, self._ends.target.status(name)
+            target = replace(target, uidnext=now.uidnext, messages=now.messages)
+            if target == before:
                 break
-        return uidnext
+        return target
 
-    def _copy(self, todo: UidRanges, to: Destination, floor: int, suspects: UidRanges = NOBODY) -> int:
+    def _adopt(self) -> None:
+        """Settle what was in the target before us, brought by somebody else: all at once, the likest first."""
+        folder = self._folder
+        if not folder.adopt_below:
+            return
+        taken = {one.target for entry in self._ledger.entries(*self._in_ledger()) for one in entry.adopted}
+        there = self._holding(self._ends.target.identities(1, folder.adopt_below - 1))
+        here = self._holding(self._ends.source.identities_among(folder.todo))
+        for some in batched(pair(here, there, taken, strict=True), OUTCOMES_MOST, strict=False):
+            self._write(UidRanges.of(one.source for one in some), Entry(adopted=some))
+        self._claim.write(replace(self._folder, adopt_below=0))
+
+    def _copy(self, todo: UidRanges, to: Destination, floor: int) -> int:
         """Carry these messages; returns a UIDNEXT above all that were put into the target."""
         ends, items = self._ends, self._items()
         expected = self._folder.counts.messages - self._folder.settled
-        lanes = min(to.profile.connections, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
+        allowed = min(self._connections or to.profile.connections, to.profile.connections_most)
+        lanes = min(allowed, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
         belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
         windows = Windows(ends.source, self._limits.window_messages, self._limits.window_bytes)
-        reader = Reader(belt, ends.source, windows, todo, items, self._adoptable)
-        strikes = self._folder.strikes if suspects else 0
+        reader = Reader(belt, ends.source, windows, todo, items)
+        strikes = {self._folder.struck: self._folder.strikes}
 
         def secure(size: int) -> float:
             return belt.secure(self._enough(size), self._claim.remaining)
@@ -185,7 +209,7 @@ class FolderCopy:
                 raise
             if belt.reading:
                 ends.source.interrupt()
-        self._close(belt, to, suspects)
+        self._close(belt, to)
         return belt.floor if belt.tells_uids else self._ends.target.status(to.name).uidnext
 
     def _write_while(self, belt: Belt, to: Destination) -> None:
@@ -200,10 +224,8 @@ class FolderCopy:
             opening = belt.next_window()
             if opening and not belt.tells_uids:
                 belt.floor = self._ends.target.status(to.name).uidnext
-            if opening or belt.overfull():
+            if opening or belt.pressing():
                 self._checkpoint(belt, to, opening)
-            if opening:
-                belt.open(opening)
 
     def _checkpoint(self, belt: Belt, to: Destination, opening: Passage | None = None) -> bool:
         """What was settled goes to the ledger, and what is in doubt from now on into the row: one transaction.
@@ -211,18 +233,19 @@ class FolderCopy:
         Returns whether there is more to write down.
         """
         found = belt.collect(opening)
-        window = Window(found.in_doubt, to.opened.status.uidvalidity, found.floor, found.taken)
+        window = Window(found.in_doubt, to.opened.status.uidvalidity, found.floor, found.taken, found.changed)
         self._write(found.done, entry_of(found.outcomes), window if found.in_doubt else NO_WINDOW)
+        belt.written(found, opening)
         return found.more
 
-    def _close(self, belt: Belt, to: Destination, suspects: UidRanges) -> None:
+    def _close(self, belt: Belt, to: Destination) -> None:
         """The last checkpoint, after all threads have ended. Raises what ended the copying before its time."""
         while self._checkpoint(belt, to):
             pass
         error = belt.error
         if isinstance(error, ConnectionLost | ProtocolError) and error.side == "target" and belt.in_flight:
             strike = STRIKE_OF_CUT if isinstance(error, ConnectionCut) else STRIKE_OF_SERVER
-            self._accuse(belt.in_flight, strike if suspects else 0)
+            self._accuse(belt.in_flight, strike if to.profile.is_alone else 0)
         if error:
             raise error
 
@@ -231,23 +254,24 @@ class FolderCopy:
 
         `strike`: how much that counts against it, because it was alone already.
         """
-        folder = self._folder
+        folder, uid = self._folder, in_flight[0].first
         suspects = UidRanges.merged([*folder.suspects, *in_flight])
-        before = folder.strikes if _first(suspects) == _first(in_flight) else 0
-        self._claim.write(replace(folder, suspects=suspects, strikes=before + strike))
+        strikes = folder.strikes + strike if folder.struck == uid else strike
+        self._claim.write(replace(folder, suspects=suspects, struck=uid if strike else 0, strikes=strikes))
 
     def _write(self, done: UidRanges, entry: Entry, window: Window = NO_WINDOW) -> None:
         """A checkpoint. `done` are the UIDs that need no more work, `window` what is on its way from now on."""
         folder = self._folder
-        suspects = folder.suspects.without(done)
+        acquitted = done.holds(folder.struck)
         now = time.perf_counter()
         self._claim.record(
             replace(
                 folder,
                 todo=folder.todo.without(done),
                 unverified=UidRanges.merged([*folder.unverified, *done]),
-                suspects=suspects,
-                strikes=folder.strikes if _first(suspects) == _first(folder.suspects) else 0,
+                suspects=folder.suspects.without(done),
+                struck=0 if acquitted else folder.struck,
+                strikes=0 if acquitted else folder.strikes,
                 window=window,
                 counts=folder.counts + entry.counts(),
                 seconds=folder.seconds + now - self._since,
@@ -292,7 +316,7 @@ class FolderCopy:
     def _finish(self, folder: Folder) -> None:
         """Everything the source has shown is settled; the folder is given back."""
         counts = replace(folder.counts, messages=folder.settled)
-        self._claim.finish(replace(folder, adopt_below=0, again=UidRanges(), counts=counts))
+        self._claim.finish(replace(folder, again=UidRanges(), counts=counts))
 
     def _compared(self, to: Destination) -> Findings:
         source, target = (_Kept(end, self._holding) for end in (self._ends.source, self._ends.target))
@@ -311,24 +335,12 @@ class FolderCopy:
         """Seconds for which the lease must last when a message of this size is sent."""
         return max(self._limits.lease_seconds / 3, min(LONGEST_APPEND, size / SLOWEST))
 
-    def _held_before(self) -> TargetIndex | None:
-        """What was in the target before us, less what stands for a source message already."""
-        folder = self._folder
-        if not folder.adopt_below:
-            return None
-        taken = {pair.target for entry in self._ledger.entries(*self._in_ledger()) for pair in entry.adopted}
-        return TargetIndex(self._holding(self._ends.target.identities(1, folder.adopt_below - 1)), taken)
-
     def _holding[T](self, found: Iterable[T]) -> Iterator[T]:
         """The same, keeping the lease while it is read."""
         for number, one in enumerate(found):
             if number % _HOLD_EVERY == 0:
                 self._claim.hold(self._enough(0))
             yield one
-
-
-def _first(uids: UidRanges) -> int:
-    return uids[0].first if uids else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailferry.errors import MailferryError, MessageRefused, ServerError
@@ -37,7 +37,8 @@ class Lane:
     """The lane on connection `number` of one folder.
 
     `secure(size)` makes sure that the folder is ours while a message of so many bytes is sent and says for how many
-    seconds that is; 0: not at all. `strikes`: how often the first message on the belt has broken a connection alone.
+    seconds that is; 0: not at all. `strikes` says how much counts against a message, by its UID, because connections
+    broke while it was on its way alone.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Lane:
         destination: Destination,
         items: Items,
         secure: Callable[[int], float],
-        strikes: int = 0,
+        strikes: Mapping[int, int],
     ) -> None:
         self._number = number
         self._belt = belt
@@ -115,10 +116,14 @@ class Lane:
         profile = self._to.profile
         while parcels := self._belt.take(profile.messages_per_append, wait=not self._in_flight):
             attempts = [Attempt(parcel, self._items.largest, profile.line_bytes) for parcel in parcels]
-            strikes, self._strikes = self._strikes, 0
-            if not strikes or attempts[0].broke(strikes):
+            strikes = self._strikes.get(attempts[0].parcel.message.uid, 0)
+            if not attempts[0].broke(strikes):
+                self._skip(attempts[0])
+            elif attempts[0].changes:
+                self._offer_again(attempts)
+                return self._again.popleft()
+            else:
                 return attempts
-            self._skip(attempts[0])
         return ()
 
     def _send(self, attempts: Sequence[Attempt]) -> None:
@@ -157,9 +162,15 @@ class Lane:
         if len(attempts) > 1:  # because of one of them, and nobody knows which
             self._again.extend([attempt] for attempt in attempts)
         elif attempts[0].refused(reason):
-            self._again.append(attempts)
+            self._offer_again(attempts)
         else:
             self._skip(attempts[0])
+
+    def _offer_again(self, attempts: Sequence[Attempt]) -> None:
+        """In another form, which is written down before: should the line break, it is known what may have arrived."""
+        if not self._belt.declare(attempts[0].parcel.message.uid):
+            raise _NoMore
+        self._again.append(attempts)
 
     def _stored(self, attempt: Attempt, target: int) -> None:
         message = attempt.parcel.message

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
+from itertools import groupby
 
 from mailferry.imap.values import Identity
 from mailferry.state.uids import UidPair
@@ -13,68 +12,71 @@ from mailferry.state.uids import UidPair
 _UNKNOWN = -(2**62)
 
 
-class TargetIndex:
-    """Messages of a target folder by identity; about 40 bytes a message, so a folder of a million fits.
+def pair(
+    sources: Iterable[tuple[int, Identity]],
+    targets: Iterable[tuple[int, Identity]],
+    taken: Container[int] = (),
+    *,
+    strict: bool,
+) -> list[UidPair]:
+    """Pair source UIDs with target UIDs, each used once, the best likeness first; ascending by source UID.
 
-    `taken` names target UIDs that stand for a source message already.
+    All messages that may want one another must be given at once: a message paired too early is one lost. Takes about
+    50 bytes a message, so folders of a million fit. `taken` names target UIDs that stand for a source message already.
+    `strict` asks that besides the key at least one of size, INTERNALDATE and Date agrees: mail that somebody else
+    brought may share a Message-ID and still be another message. What we sent ourselves needs no such proof.
     """
+    there = _Messages((uid, identity) for uid, identity in targets if uid not in taken)
+    here = _Messages((uid, identity) for uid, identity in sources if there.has(identity))
+    candidates = dict(there.alike())
+    groups = (_paired(here, wanted, there, candidates[key], strict) for key, wanted in here.alike())
+    return sorted(found for group in groups for found in group)
 
-    def __init__(self, found: Iterable[tuple[int, Identity]], taken: Container[int] = ()) -> None:
-        keys, self._uids, self._sizes = array("Q"), array("Q"), array("q")
-        self._received, self._dated = array("q"), array("q")
+
+class _Messages:
+    """What of identities is compared, in arrays."""
+
+    def __init__(self, found: Iterable[tuple[int, Identity]]) -> None:
+        self.uids, self.sizes = array("Q"), array("q")
+        self.received, self.dated = array("q"), array("q")
+        self._keys = array("Q")
         for uid, identity in found:
-            if uid not in taken:
-                keys.append(_short(identity))
-                self._uids.append(uid)
-                self._sizes.append(identity.size)
-                self._received.append(_time(identity.received))
-                self._dated.append(_time(identity.dated))
-        self._order = array("Q", sorted(range(len(keys)), key=lambda i: (keys[i], self._uids[i])))
-        self._keys = array("Q", (keys[i] for i in self._order))
-        self._claimed = bytearray(len(keys))
+            self._keys.append(_short(identity))
+            self.uids.append(uid)
+            self.sizes.append(identity.size)
+            self.received.append(_time(identity.received))
+            self.dated.append(_time(identity.dated))
+        self._known = frozenset(self._keys)
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    def has(self, identity: Identity) -> bool:
+        """Whether any message has this key."""
+        return _short(identity) in self._known
 
-    def claim(self, wanted: Mapping[int, Identity], *, strict: bool) -> list[UidPair]:
-        """Pair source UIDs with target UIDs, each used once, the best likeness first.
+    def alike(self) -> Iterator[tuple[int, list[int]]]:
+        """The places of messages with the same key, by UID."""
+        order = sorted(range(len(self._keys)), key=lambda place: (self._keys[place], self.uids[place]))
+        for key, places in groupby(order, self._keys.__getitem__):
+            yield key, list(places)
 
-        `strict` asks that besides the key at least one of size, INTERNALDATE and Date agrees: mail that somebody else
-        brought may share a Message-ID and still be another message. What we sent ourselves needs no such proof.
-        """
-        alike: dict[int, list[int]] = defaultdict(list)
-        for uid, identity in sorted(wanted.items()):
-            alike[_short(identity)].append(uid)
-        pairs: list[UidPair] = []
-        for key, uids in alike.items():
-            pairs += self._claim_alike(uids, list(self._candidates(key)), wanted, strict)
-        return sorted(pairs)
 
-    def _candidates(self, key: int) -> Iterator[int]:
-        place = bisect_left(self._keys, key)
-        while place < len(self._keys) and self._keys[place] == key:
-            if not self._claimed[place]:
-                yield place
-            place += 1
+def _paired(
+    here: _Messages, wanted: list[int], there: _Messages, candidates: list[int], strict: bool
+) -> Iterator[UidPair]:
+    ranked = sorted((-_likeness(here, w, there, c), here.uids[w], there.uids[c]) for w in wanted for c in candidates)
+    used: set[int] = set()
+    done: set[int] = set()
+    for worth, source, target in ranked:
+        if source in done or target in used or (strict and not worth):
+            continue
+        done.add(source)
+        used.add(target)
+        yield UidPair(source, target)
 
-    def _claim_alike(
-        self, uids: list[int], places: list[int], wanted: Mapping[int, Identity], strict: bool
-    ) -> Iterator[UidPair]:
-        ranked = sorted(
-            (-self._likeness(wanted[uid], self._order[place]), uid, place) for uid in uids for place in places
-        )
-        matched: set[int] = set()
-        for worth, uid, place in ranked:
-            if uid in matched or self._claimed[place] or (strict and not worth):
-                continue
-            matched.add(uid)
-            self._claimed[place] = 1
-            yield UidPair(uid, self._uids[self._order[place]])
 
-    def _likeness(self, identity: Identity, i: int) -> int:
-        same_time = identity.received is not None and identity.received == self._received[i]
-        same_date = identity.dated is not None and identity.dated == self._dated[i]
-        return 4 * (identity.size == self._sizes[i]) + 2 * same_time + same_date
+def _likeness(here: _Messages, w: int, there: _Messages, c: int) -> int:
+    same_time = here.received[w] == there.received[c] != _UNKNOWN
+    same_date = here.dated[w] == there.dated[c] != _UNKNOWN
+    return 4 * (here.sizes[w] == there.sizes[c]) + 2 * same_time + same_date
 
 
 def _short(identity: Identity) -> int:

@@ -12,10 +12,9 @@ from mailferry.state.uids import UidPair
 
 
 class End(Enum):
-    """How a message of the source can end."""
+    """How a message that was to be carried can end."""
 
     COPIED = auto()
-    ADOPTED = auto()
     SKIPPED = auto()
     VANISHED = auto()
 
@@ -34,13 +33,8 @@ class Outcome:
 def entry_of(outcomes: Iterable[Outcome]) -> Entry:
     """The ledger entry of these messages; those that have vanished from the source have no part in it."""
     ordered = sorted(outcomes, key=lambda outcome: outcome.uid)
-
-    def pairs(end: End) -> tuple[UidPair, ...]:
-        return tuple(UidPair(outcome.uid, outcome.target) for outcome in ordered if outcome.end is end)
-
     return Entry(
-        copied=pairs(End.COPIED),
-        adopted=pairs(End.ADOPTED),
+        copied=tuple(UidPair(outcome.uid, outcome.target) for outcome in ordered if outcome.end is End.COPIED),
         skipped=tuple(outcome.uid for outcome in ordered if outcome.end is End.SKIPPED),
         items=tuple(outcome.item for outcome in ordered if outcome.item),
         bytes=sum(outcome.bytes for outcome in ordered),

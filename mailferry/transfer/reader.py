@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailferry.imap.body import Body
@@ -11,21 +11,19 @@ from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.uids import UidRanges
 from mailferry.transfer.belt import Belt, Passage
 from mailferry.transfer.items import Items, headline
-from mailferry.transfer.match import TargetIndex
 from mailferry.transfer.outcome import End, Outcome
 from mailferry.transfer.windows import Cut, Windows
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads `todo` of the examined folder. `adoptable` is what the target held before us, while that matters."""
+    """Reads `todo` of the examined folder."""
 
     belt: Belt
     source: SourceMailbox
     windows: Windows
     todo: UidRanges
     items: Items
-    adoptable: TargetIndex | None
 
     def run(self) -> None:
         """Read until everything is on the belt or nobody wants more."""
@@ -42,7 +40,6 @@ class Reader:
         """One FETCH for all of the stretch; False when nobody wants the rest of it."""
         passages = [(cut, self.belt.announce(cut)) for cut in stretch]
         where = {message.uid: passage for cut, passage in passages for message in cut.messages}
-        self._adopt(where)
         for cut, passage in passages:
             self._sort_out_large(cut, passage)
         wanted = [uid for uid, passage in where.items() if uid in passage.unsettled]
@@ -58,11 +55,6 @@ class Reader:
         for uid in missing:
             self._account_for(uid, where[uid])
         return True
-
-    def _adopt(self, where: Mapping[int, Passage]) -> None:
-        if self.adoptable:
-            for pair in self.adoptable.claim(self.source.identities(list(where)), strict=True):
-                self.belt.settle(where[pair.source], Outcome(pair.source, End.ADOPTED, pair.target))
 
     def _sort_out_large(self, cut: Cut, passage: Passage) -> None:
         """Messages over the limit are not fetched, except to be kept; a size that only claims to be over it costs one

@@ -95,7 +95,9 @@ def test_messages_of_any_size_go_over_from_memory_or_from_a_file(
 
 
 def test_a_dovecot_is_known_as_one_that_bears_commands_ahead(target: TargetMailbox) -> None:
-    assert target.profile == Profile("Dovecot", connections=1, in_flight=200, messages_per_append=20)
+    assert target.profile == Profile(
+        "Dovecot", connections=1, connections_most=1, in_flight=200, messages_per_append=20
+    )
     assert target.tells_uids
 
 

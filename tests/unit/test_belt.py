@@ -44,8 +44,7 @@ def opened(some: Belt) -> Passage:
     """The next window, written down and opened, as the writer does it."""
     passage = some.next_window()
     assert passage is not None
-    some.collect(passage)
-    some.open(passage)
+    some.written(some.collect(passage), passage)
     return passage
 
 
@@ -84,8 +83,9 @@ def test_no_message_leaves_before_its_window_is_open() -> None:
 def test_a_window_is_in_doubt_from_before_it_is_opened_until_its_outcomes_are_collected() -> None:
     some = belt()
     passage = laid(some, 1, 3)
-    assert str(some.collect(passage).in_doubt) == "1:3"
-    some.open(passage)
+    found = some.collect(passage)
+    assert str(found.in_doubt) == "1:3"
+    some.written(found, passage)
     parcels = some.take(10, wait=False)
     copied(some, parcels[0], 50)
     found = some.collect()
@@ -101,7 +101,7 @@ def test_the_floor_lies_above_what_was_heard_of_before_the_window_was_opened_and
     later = announced(some, 3, 4)
     found = some.collect(later)
     assert (found.floor, str(found.taken)) == (50, "70")  # window 1:2 is still open, and was before 70 was heard of
-    some.open(later)
+    some.written(found, later)
     copied(some, second, 71)
     found = some.collect()
     assert (found.floor, str(found.taken)) == (71, "71")
@@ -141,7 +141,7 @@ def test_where_no_uids_are_told_one_window_is_open_at_a_time_and_nothing_is_cert
     first, second = some.take(10, wait=False)
     copied(some, first, 0)
     found = some.collect()
-    assert (found.outcomes, str(found.in_doubt)) == ([], "1:2")
+    assert (found.outcomes, str(found.in_doubt), found.more) == ([], "1:2", False)
     copied(some, second, 0)
     assert some.next_window() is not None
     assert str(some.collect().done) == "1:2"
@@ -261,3 +261,30 @@ def test_a_lane_waits_for_a_lease_that_lasts(lasts: float) -> None:
         left[0] = 30.0 if lasts < 10 else lasts
         some.renewed()
         assert seconds() == left[0]
+
+
+def test_another_form_is_offered_only_when_that_is_written_down() -> None:
+    some = belt()
+    laid(some, 1, 2)
+    opened(some)
+    some.take(1, wait=False)
+    with at_once(lambda: some.declare(1)) as declared:
+        while not some.pressing():
+            some.wait(0.01)
+        found = some.collect()
+        assert (str(found.changed), str(found.in_doubt)) == ("1", "1:2")
+        some.written(found)
+        assert declared()
+    assert some.declare(1)  # for further forms nothing has to be written
+
+
+def test_what_leaves_nothing_in_the_target_is_certain_at_once_even_where_no_uids_are_told() -> None:
+    some = belt(tells_uids=False)
+    laid(some, 1, 2)
+    opened(some)
+    first, second = some.take(10, wait=False)
+    copied(some, first, 0)
+    some.deliver(second, Outcome(2, End.SKIPPED))
+    some.leave(ValueError("broken"), [1])
+    found = some.collect()
+    assert (str(found.done), str(found.in_doubt)) == ("2", "1")

@@ -15,12 +15,15 @@ from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.profile import NO_OVERRIDES, Overrides, Profile, read_overrides
 from tests.support.imap_sim import RICH, Behaviour, SimServer, Store
 
-EXCHANGE = Profile("Microsoft Exchange", 2, 1, 1, line_bytes=9_800, refusals=6)
-UNKNOWN = Profile("IMAP4rev1", 3, 1, 20, refusals=6)
-DOVECOT = Profile("Dovecot", 1, 200, 20)
+EXCHANGE = Profile("Microsoft Exchange", 2, 4, 1, 1, line_bytes=9_800, refusals=6)
+UNKNOWN = Profile("IMAP4rev1", 3, 3, 1, 20, refusals=6)
+DOVECOT = Profile("Dovecot", 1, 1, 200, 20)
 
 EXCHANGE_GREETING = "OK The Microsoft Exchange IMAP4 service is ready. [TQBX]"
-FIELDS = ("connections", "in_flight", "messages_per_append", "literal_bytes", "line_bytes", "refusals")
+FIELDS = (
+    *("connections", "connections_most", "in_flight", "messages_per_append"),
+    *("literal_bytes", "line_bytes", "refusals"),
+)
 
 
 def without(*capabilities: str) -> tuple[str, ...]:
@@ -66,18 +69,19 @@ def test_a_server_is_known_by_greeting_id_and_capabilities(behaviour: Behaviour,
 def test_an_override_changes_its_field_and_no_other(plain: Profile, field: str) -> None:
     software = {EXCHANGE: "Microsoft.Exchange", DOVECOT: "Dovecot", UNKNOWN: "some"}[plain]
     found = profile_at(Behaviour(software=(software, "1")), read_overrides(json.dumps({field: 7})))
-    assert asdict(found) == asdict(plain) | {field: 7}
+    most = {"connections_most": 7} if field == "connections" else {}
+    assert asdict(found) == asdict(plain) | {field: 7} | most
 
 
 def test_alone_means_one_message_after_the_other_and_changes_nothing_else() -> None:
     alone = replace(DOVECOT, line_bytes=998, literal_bytes=5).alone()
-    assert alone == Profile("Dovecot", 1, 1, 1, literal_bytes=5, line_bytes=998)
+    assert alone == Profile("Dovecot", 1, 1, 1, 1, literal_bytes=5, line_bytes=998)
 
 
 def test_all_fields_may_be_set_at_once_and_none_has_to_be() -> None:
     everything = dict.fromkeys(FIELDS, 1)
     assert read_overrides(json.dumps(everything)) == everything
-    assert read_overrides('{"literal_bytes": 0, "line_bytes": 0, "refusals": 0}') == dict.fromkeys(FIELDS[3:], 0)
+    assert read_overrides('{"literal_bytes": 0, "line_bytes": 0, "refusals": 0}') == dict.fromkeys(FIELDS[4:], 0)
     assert dict(read_overrides("")) == dict(read_overrides("{}")) == {}
 
 

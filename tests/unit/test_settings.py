@@ -8,6 +8,7 @@ import pytest
 from mailferry.errors import SettingsError
 from mailferry.imap.values import Security
 from mailferry.settings import read_settings
+from mailferry.target.entra import EntraApp
 
 GOOD = {
     "SOURCE_HOST": "imap.example.com",
@@ -66,8 +67,20 @@ def test_a_bad_value_is_named_with_what_is_allowed(name: str, value: str, words:
 
 def test_exchange_online_names_what_its_login_lacks() -> None:
     environment = {key: value for key, value in GOOD.items() if not key.startswith("TARGET")}
-    with pytest.raises(SettingsError, match="ENTRA_TENANT_ID, ENTRA_CLIENT_ID, ENTRA_CLIENT_SECRET or"):
+    with pytest.raises(SettingsError, match="ENTRA_TENANT_ID, ENTRA_CLIENT_ID, ENTRA_MANAGED_IDENTITY"):
         read_settings(environment)
+
+
+def test_the_way_to_sign_in_is_read() -> None:
+    entra = {
+        "ENTRA_TENANT_ID": "contoso.com",
+        "ENTRA_CLIENT_ID": "app-id",
+        "ENTRA_MANAGED_IDENTITY": "0A1B2C3D-0000-4000-8000-00000000000F",
+    }
+    settings = read_settings(GOOD | {"TARGET_AUTH": "xoauth2"} | entra)
+    assert settings.entra == EntraApp("contoso.com", "app-id", managed_identity=entra["ENTRA_MANAGED_IDENTITY"].lower())
+    with pytest.raises(SettingsError, match="one way"):
+        read_settings(GOOD | {"TARGET_AUTH": "xoauth2"} | entra | {"ENTRA_CLIENT_SECRET": "hush"})
 
 
 def test_the_sealing_key_may_stand_in_a_file(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ def nothing_refused(body: bytes) -> None:
     """Every message is welcome."""
 
 
+def as_it_came(body: bytes) -> bytes:
+    """Messages are handed out as they were taken."""
+    return body
+
+
 def nothing_kills(body: bytes) -> bool:
     """No message brings the server down."""
     return False
@@ -47,8 +52,11 @@ class Behaviour:
     pipelining: bool = True
     #: PERMANENTFLAGS; None: not told, and all flags are kept. `\\*` stands for any keyword. Others are dropped.
     permanent_flags: tuple[str, ...] | None = (*SYSTEM_FLAGS, "\\*")
-    #: Bytes of the largest message; refused before the upload when the client asks first.
+    #: Bytes of the largest message; refused before the upload when the client asks first, in these words.
     append_limit: int | None = None
+    too_big: str = "NO [TOOBIG] Maximum size of appendable message has been exceeded"
+    #: What the client is told when it may send its literal.
+    continuation: str = "Ready for additional command text."
     #: Bytes of the longest line in a message, its end not counted.
     message_line_limit: int | None = None
     #: Bytes of the longest command, literals not counted; the server hangs up at a longer one.
@@ -60,7 +68,9 @@ class Behaviour:
     #: Refused commands (NO or BAD) after which the server closes the connection.
     error_budget: int | None = None
     connections_per_user: int | None = None
-    #: The RFC822.SIZE of a body, true or not.
+    #: What is handed out of a stored message.
+    shown: Callable[[bytes], bytes] = as_it_came
+    #: The RFC822.SIZE of a stored body, true or not.
     size: Callable[[bytes], int] = len
     #: Seconds before every answer.
     latency: float = 0.0
@@ -76,7 +86,7 @@ class Behaviour:
     def refuses_size(self, size: int) -> str | None:
         """Why a message of this many bytes is refused, if it is."""
         if self.append_limit is not None and size > self.append_limit:
-            return "NO [TOOBIG] Maximum size of appendable message has been exceeded"
+            return self.too_big
         return None
 
     def refuses_message(self, body: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.support.imap_sim.session import Answer, Command, Session
 
 #: Bytes that are collected before they are sent.
 SEND_BYTES = 64 * 1024
+RECEIVE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Connection:
         self._session = session
         self._around = around
         self._behaviour = around.behaviour
-        self._framing = Framing(sock, around.behaviour)
+        self._framing = Framing(around.behaviour)
         self._refused = 0
         self._sent_ahead = False
 
@@ -62,13 +64,33 @@ class Connection:
 
     def _serve_one(self) -> None:
         try:
-            request = self._framing.request()
+            request = self._request()
         except Violation as violation:
             self._send([b"* %b\r\n" % self._declined(violation).completion.encode()])
         else:
             self._send(self._with_faults(request))
         if self._refused == self._behaviour.error_budget:
             raise Hangup("Connection closed. 14")
+
+    def _request(self) -> Request:
+        steps = self._framing.request()
+        while True:
+            try:
+                asked = next(steps)
+            except StopIteration as read:
+                request: Request = read.value
+                return request
+            if asked:
+                self._socket.sendall(asked)
+            elif data := self._socket.recv(RECEIVE_BYTES):
+                self._framing.feed(data)
+            else:
+                raise EOFError
+
+    @property
+    def _unread(self) -> bool:
+        """Whether the client has sent more than was read."""
+        return self._framing.unread or bool(select.select([self._socket], [], [], 0)[0])
 
     def _with_faults(self, request: Request) -> Iterator[bytes]:
         faults = self._around.heard(request)
@@ -87,7 +109,7 @@ class Connection:
             answer = self._declined(refused)
         yield from answer.untagged
         yield from self._session.news()
-        self._sent_ahead = not self._behaviour.pipelining and self._framing.unread
+        self._sent_ahead = not self._behaviour.pipelining and self._unread
         yield b"%b %b\r\n" % (request.tag, answer.completion.encode())
 
     def _executed(self, request: Request) -> Answer:

@@ -30,7 +30,7 @@ def list_folders(session: Session, arguments: Arguments) -> Answer:
     pattern = reference + (arguments.string() if asked is None else asked)
     items = _returned(session, arguments)
     arguments.end()
-    wanted = _matching(pattern, session.behaviour.separator)
+    wanted = matching(pattern, session.behaviour.separator)
     # RFC 3501 §6.3.8: an empty pattern asks for the separator.
     lines = [] if pattern else [b'* LIST (\\Noselect) %b ""\r\n' % string(session.behaviour.separator)]
     with session.store.lock:
@@ -43,7 +43,7 @@ def list_folders(session: Session, arguments: Arguments) -> Answer:
     return Answer("OK LIST completed.", lines)
 
 
-def _matching(pattern: bytes, separator: bytes) -> Callable[[bytes], bool]:
+def matching(pattern: bytes, separator: bytes) -> Callable[[bytes], bool]:
     level = b"[^" + re.escape(separator) + b"]*"
     parts = re.split(rb"([*%])", b"INBOX" if pattern.upper() == b"INBOX" else pattern)
     wild = {b"*": b".*", b"%": level}

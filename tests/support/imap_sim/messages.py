@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -37,18 +37,18 @@ _DATE_TIME = re.compile(
 
 def uid_fetch(session: Session, arguments: Arguments) -> Answer:
     """RFC 3501 §6.4.8; never sets \\Seen, because only PEEK is known. With CHANGEDSINCE (RFC 7162 §3.1.4.1)."""
-    uids = _uid_set(arguments)
-    items = _items(session, arguments)
+    uids = uid_set(arguments)
+    items = items_asked(session, arguments)
     since = _changed_since(session, arguments, items)
     arguments.end()
     with session.store.lock:
         view = session.selected
-        wanted = [(place, view.folder.messages.get(view.uids[place])) for place in _places(uids, view.uids)]
+        wanted = [(place, view.folder.messages.get(view.uids[place])) for place in places_of(uids, view.uids)]
     found = [(place + 1, message) for place, message in wanted if message and message.modseq > since]
-    return Answer("OK FETCH completed.", _fetched(session.behaviour, found, list(items.values())))
+    return Answer("OK FETCH completed.", fetched(session.behaviour, found, list(items.values())))
 
 
-def _items(session: Session, arguments: Arguments) -> dict[bytes, Item]:
+def items_asked(session: Session, arguments: Arguments) -> dict[bytes, Item]:
     """What is asked for, in order; the UID first when it isn't (it is always told)."""
     listed = arguments.optional_group()
     if listed is None:
@@ -68,11 +68,13 @@ def _items(session: Session, arguments: Arguments) -> dict[bytes, Item]:
 def _item(name: bytes) -> Item:
     if part := _PARTIAL.fullmatch(name):
         first, most = int(part[1]), int(part[2])
-        return lambda _, message: b"BODY[]<%d> %b" % (first, literal(message.body[first : first + most]))
+        return lambda behaviour, message: (
+            b"BODY[]<%d> %b" % (first, literal(behaviour.shown(message.body)[first : first + most]))
+        )
     if fields := _HEADER_FIELDS.fullmatch(name):
         wanted = frozenset(fields[1].split())
         told = name.replace(b".PEEK", b"") + b" "
-        return lambda _, message: told + literal(_header(message.body, wanted))
+        return lambda behaviour, message: told + literal(_header(behaviour.shown(message.body), wanted))
     if name not in _ITEMS:
         raise Violation(f"FETCH can't give {name.decode('latin-1')}")
     return _ITEMS[name]
@@ -84,7 +86,7 @@ _ITEMS: Mapping[bytes, Item] = {
     b"INTERNALDATE": lambda _, message: b'INTERNALDATE "%b"' % message.internaldate.encode("ascii"),
     b"RFC822.SIZE": lambda behaviour, message: b"RFC822.SIZE %d" % behaviour.size(message.body),
     b"MODSEQ": lambda _, message: b"MODSEQ (%d)" % message.modseq,
-    b"BODY.PEEK[]": lambda _, message: b"BODY[] " + literal(message.body),
+    b"BODY.PEEK[]": lambda behaviour, message: b"BODY[] " + literal(behaviour.shown(message.body)),
 }
 
 
@@ -100,8 +102,8 @@ def _changed_since(session: Session, arguments: Arguments, items: dict[bytes, It
     return int(found[1])
 
 
-def _fetched(
-    behaviour: Behaviour, messages: Sequence[tuple[int, StoredMessage]], items: Sequence[Item]
+def fetched(
+    behaviour: Behaviour, messages: Iterable[tuple[int, StoredMessage]], items: Sequence[Item]
 ) -> Iterator[bytes]:
     for number, message in messages:
         data = b" ".join(item(behaviour, message) for item in items)
@@ -126,14 +128,14 @@ def uid_search(session: Session, arguments: Arguments) -> Answer:
     sets: list[list[tuple[bytes, bytes]]] = []
     while arguments.more or not sets:
         if arguments.take(_SEARCH_UID):
-            sets.append(_uid_set(arguments))
+            sets.append(uid_set(arguments))
         elif arguments.atom().upper() == b"ALL":
             sets.append([(b"1", b"*")])
         else:
             raise Violation(f"SEARCH can't look for: {arguments}")
     with session.store.lock:
         view = session.selected
-        places = set.intersection(*(set(_places(one, view.uids)) for one in sets))
+        places = set.intersection(*(set(places_of(one, view.uids)) for one in sets))
         uids = [view.uids[place] for place in sorted(places) if view.uids[place] in view.folder.messages]
     if returned is None:
         return Answer("OK SEARCH completed.", [b"* SEARCH%b\r\n" % b"".join(b" %d" % uid for uid in uids)])
@@ -143,7 +145,7 @@ def uid_search(session: Session, arguments: Arguments) -> Answer:
 
 #: RFC 4731 §3.1; only COUNT is told when nothing was found.
 _RESULTS: Mapping[bytes, Callable[[Sequence[int]], bytes]] = {
-    b"ALL": lambda uids: b" ALL " + _set_of(uids) if uids else b"",
+    b"ALL": lambda uids: b" ALL " + set_of(uids) if uids else b"",
     b"COUNT": lambda uids: b" COUNT %d" % len(uids),
     b"MIN": lambda uids: b" MIN %d" % uids[0] if uids else b"",
     b"MAX": lambda uids: b" MAX %d" % uids[-1] if uids else b"",
@@ -153,10 +155,11 @@ _RESULTS: Mapping[bytes, Callable[[Sequence[int]], bytes]] = {
 def append(session: Session, arguments: Arguments) -> Answer:
     """One message, or several at once: then all or none (RFC 3501 §6.3.11, MULTIAPPEND RFC 3502)."""
     name = arguments.string()
-    received = [_message(arguments)]
+    now = datetime.now(UTC)
+    received = [read_message(arguments, now)]
     while arguments.more:
         session.need_capability("MULTIAPPEND")
-        received.append(_message(arguments))
+        received.append(read_message(arguments, now))
     behaviour = session.behaviour
     if any(behaviour.kills(message.body) for message in received):
         raise Hangup
@@ -168,20 +171,21 @@ def append(session: Session, arguments: Arguments) -> Answer:
     except NoFolderError:
         raise Refused("NO [TRYCREATE] Mailbox doesn't exist.") from None
     if behaviour.offers("UIDPLUS") and behaviour.appenduid:
-        return Answer(f"OK [APPENDUID {uidvalidity} {_set_of(uids).decode()}] APPEND completed.")
+        return Answer(f"OK [APPENDUID {uidvalidity} {set_of(uids).decode()}] APPEND completed.")
     return Answer("OK APPEND completed.")
 
 
-def _message(arguments: Arguments) -> NewMessage:
+def read_message(arguments: Arguments, now: datetime) -> NewMessage:
+    """Flags, date and literal of an APPEND; `now` is the date of a message that comes without."""
     flags = (arguments.optional_group() or b"").decode("latin-1").split()
     if wrong := [flag for flag in flags if not _FLAG.fullmatch(flag) or flag.lower() == "\\recent"]:
         raise Violation(f"There is no flag {wrong[0]}")
     date = arguments.take(_DATE_TIME)
-    internaldate = date.decode("ascii") if date else f"{datetime.now(UTC):%d-%b-%Y %H:%M:%S} +0000"
+    internaldate = date.decode("ascii") if date else f"{now:%d-%b-%Y %H:%M:%S %z}"
     return NewMessage(arguments.literal(), tuple(flags), internaldate)
 
 
-def _uid_set(arguments: Arguments) -> list[tuple[bytes, bytes]]:
+def uid_set(arguments: Arguments) -> list[tuple[bytes, bytes]]:
     """The ranges of a set, a single number being a range as well (RFC 3501 §9 `sequence-set`)."""
     text = arguments.take(_SET)
     if text is None:
@@ -190,7 +194,7 @@ def _uid_set(arguments: Arguments) -> list[tuple[bytes, bytes]]:
     return [(ends[0], ends[-1]) for ends in ranges]
 
 
-def _places(ranges: Sequence[tuple[bytes, bytes]], uids: Sequence[int]) -> list[int]:
+def places_of(ranges: Sequence[tuple[bytes, bytes]], uids: Sequence[int]) -> list[int]:
     """Where the UIDs of a set stand among these ascending ones, each once; `*` is the last of them."""
     last = uids[-1] if uids else 0
     places: set[int] = set()
@@ -200,7 +204,7 @@ def _places(ranges: Sequence[tuple[bytes, bytes]], uids: Sequence[int]) -> list[
     return sorted(places)
 
 
-def _set_of(uids: Sequence[int]) -> bytes:
+def set_of(uids: Sequence[int]) -> bytes:
     """Ascending UIDs as a set."""
     starts = [0, *(place for place, (one, other) in enumerate(pairwise(uids), 1) if other != one + 1)]
     runs = [(uids[start], uids[end - 1]) for start, end in pairwise([*starts, len(uids)])]

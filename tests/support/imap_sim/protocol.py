@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-import select
-import socket
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from tests.support.imap_sim.behaviour import Behaviour
-
-RECEIVE_BYTES = 256 * 1024
 
 _ANNOUNCED = re.compile(rb"\{(\d{1,10})(\+?)\}$")
 _REQUEST = re.compile(rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]+) ((?:UID )?[A-Z]+)(?= |$)", re.IGNORECASE)
@@ -19,6 +15,10 @@ _QUOTED = re.compile(rb' "((?:[^\x00\r\n"\\\x80-\xff]|\\["\\])*)"')
 _GROUP = re.compile(rb" \(((?:[^()]|\([^()]*\))*)\)")
 _ESCAPED = re.compile(rb'\\(["\\])')
 _NEEDS_LITERAL = re.compile(rb"[\0\r\n\x80-\xff]")
+
+
+#: Reads something, and yields what is to be sent before it can go on: a line, or nothing when it has to be fed.
+type Steps[T] = Generator[bytes, None, T]
 
 
 class Hangup(Exception):
@@ -42,6 +42,10 @@ class Violation(Refused):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"BAD {what}")
+
+
+class WrongState(Violation):
+    """A command that can't come now (RFC 3501 §3)."""
 
 
 class Arguments:
@@ -93,6 +97,11 @@ class Arguments:
         return self._pieces[self._piece - 1]
 
     @property
+    def octets(self) -> int:
+        """Bytes of all literals."""
+        return sum(map(len, self._pieces[1::2]))
+
+    @property
     def more(self) -> bool:
         """Whether anything is left."""
         return self._at < len(self._pieces[self._piece]) or self._piece + 1 < len(self._pieces)
@@ -126,54 +135,58 @@ class Request:
 
 
 class Framing:
-    """Cuts the stream of one connection into requests."""
+    """Cuts the stream of one connection into requests. Touches no socket: whoever owns one feeds it."""
 
-    def __init__(self, sock: socket.socket, behaviour: Behaviour) -> None:
-        self._socket = sock
-        self._behaviour = behaviour
+    def __init__(self, behaviour: Behaviour) -> None:
+        #: The rules for the next request.
+        self.behaviour = behaviour
         self._buffer = bytearray()
 
     @property
     def unread(self) -> bool:
-        """Whether the client has sent more than was read."""
-        if not self._buffer and select.select([self._socket], [], [], 0)[0]:
-            self._buffer += self._socket.recv(RECEIVE_BYTES)
+        """Whether more was fed than belongs to the requests so far."""
         return bool(self._buffer)
 
-    def request(self) -> Request:
-        """The next command, its literals asked for and read. Raises `Violation`, `Hangup`, `EOFError`, `OSError`."""
-        pieces = [self._line(self._behaviour.command_line_limit)]
+    def feed(self, data: bytes) -> None:
+        """Bytes have come."""
+        self._buffer += data
+
+    def request(self) -> Steps[Request]:
+        """The next command, its literals asked for and read. Raises `Violation`, `Hangup`."""
+        behaviour = self.behaviour
+        pieces = [(yield from self._line(behaviour.command_line_limit))]
         refusal = None
         while refusal is None and (announced := _ANNOUNCED.search(pieces[-1])):
             size = int(announced[1])
             pieces[-1] = pieces[-1][: announced.start()]
-            if announced[2] and not self._behaviour.takes_unasked(size):
+            if announced[2] and not behaviour.takes_unasked(size):
                 raise Offence(f"A literal of {size} octets, and nobody has asked for it")
             if not announced[2]:
-                refusal = self._behaviour.refuses_size(size)
+                refusal = behaviour.refuses_size(size)
             if refusal is None:
                 if not announced[2]:
-                    self._socket.sendall(b"+ Ready for additional command text.\r\n")
-                pieces.append(self._octets(size))
-                pieces.append(self._line(self._behaviour.command_line_limit - sum(map(len, pieces[::2]))))
-        return self._parsed(pieces, refusal)
+                    yield f"+ {behaviour.continuation}\r\n".encode()
+                pieces.append((yield from self._octets(size)))
+                left = behaviour.command_line_limit - sum(map(len, pieces[::2]))
+                pieces.append((yield from self._line(left)))
+        return (yield from self._parsed(pieces, refusal))
 
-    def _parsed(self, pieces: list[bytes], refusal: str | None) -> Request:
+    def _parsed(self, pieces: list[bytes], refusal: str | None) -> Steps[Request]:
         found = _REQUEST.match(pieces[0])
         if not found:
             return Request(b"*", "", Arguments(pieces))
         verb = found[2].decode("ascii").upper()
         pieces[0] = pieces[0][found.end() :]
         if verb == "AUTHENTICATE" and b" " not in pieces[0].strip():
-            self._socket.sendall(b"+ \r\n")
-            pieces[0] += b" " + self._line(self._behaviour.command_line_limit)
+            yield b"+ \r\n"
+            pieces[0] += b" " + (yield from self._line(self.behaviour.command_line_limit))
         return Request(found[1], verb, Arguments(pieces), refusal)
 
-    def _line(self, limit: int) -> bytes:
+    def _line(self, limit: int) -> Steps[bytes]:
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) <= limit:
             searched = len(self._buffer)
-            self._fill()
+            yield b""
         if end < 0 or end > limit:
             raise Offence("The command line is too long")
         line = bytes(self._buffer[: end + 1])
@@ -182,18 +195,12 @@ class Framing:
             raise Violation("A line ends with LF alone")
         return line.removesuffix(b"\r\n")
 
-    def _octets(self, size: int) -> bytes:
+    def _octets(self, size: int) -> Steps[bytes]:
         while len(self._buffer) < size:
-            self._fill()
+            yield b""
         octets = bytes(self._buffer[:size])
         del self._buffer[:size]
         return octets
-
-    def _fill(self) -> None:
-        data = self._socket.recv(RECEIVE_BYTES)
-        if not data:
-            raise EOFError
-        self._buffer += data
 
 
 def string(data: bytes) -> bytes:

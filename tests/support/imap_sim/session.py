@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests.support.imap_sim.behaviour import Behaviour
-from tests.support.imap_sim.protocol import Arguments, Hangup, Refused, Violation
+from tests.support.imap_sim.protocol import Arguments, Hangup, Refused, Violation, WrongState
 from tests.support.imap_sim.store import NoFolderError, Store, StoredFolder
 
 
@@ -87,23 +87,33 @@ class Session:
     def need(self, state: State) -> None:
         """Raises `Violation` when a command comes too early or, for a login, too late."""
         if state is not State.ANY and self._user is None:
-            raise Violation("Log in first")
+            raise WrongState("Log in first")
         if state is State.SELECTED and self.view is None:
-            raise Violation("Command received in Invalid state.")
+            raise WrongState("Command received in Invalid state.")
 
     def need_capability(self, capability: str) -> None:
         """Raises `Violation` when the client uses what it was never offered."""
         if not self.behaviour.offers(capability):
             raise Violation(f"{capability} is not offered here")
 
+    def missing(self, folder: bytes) -> Refused:
+        """How a command is answered whose folder isn't there."""
+        return Refused(f"NO [NONEXISTENT] Mailbox doesn't exist: {folder.decode('latin-1')}")
+
     def log_in(self, user: str) -> Answer:
         """Let the user in, if there is room."""
-        if self._user is not None:
-            raise Violation("Logged in already")
-        if not self._admissions.enter(user):
+        if not self.admit(user):
             raise Refused("NO [LIMIT] Too many connections")
-        self._user = user
         return Answer("OK LOGIN completed.")
+
+    def admit(self, user: str) -> bool:
+        """Whether there is room for the user, who is logged in then."""
+        if self._user is not None:
+            raise WrongState("Logged in already")
+        if not self._admissions.enter(user):
+            return False
+        self._user = user
+        return True
 
     def leave(self) -> None:
         """Make room for another connection of the user."""
@@ -146,16 +156,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Command[S: Session = Session]:
     """One entry in the table of commands."""
 
-    handler: Callable[[Session, Arguments], Answer]
+    handler: Callable[[S, Arguments], Answer]
     state: State
 
-    def executed(self, session: Session, arguments: Arguments) -> Answer:
+    def executed(self, session: S, arguments: Arguments) -> Answer:
         """Run it. Raises `Refused` (`Violation` among them) when nothing was changed, or `Hangup`."""
         session.need(self.state)
         try:
             return self.handler(session, arguments)
-        except NoFolderError:
-            raise Refused("NO [NONEXISTENT] Mailbox doesn't exist.") from None
+        except NoFolderError as error:
+            raise session.missing(error.folder) from None

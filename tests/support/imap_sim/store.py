@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 #: INTERNALDATE of messages for which a test doesn't care.
@@ -14,6 +14,10 @@ FIRST_UIDVALIDITY = 1001
 
 class NoFolderError(Exception):
     """There is no folder of this name."""
+
+    def __init__(self, folder: bytes) -> None:
+        super().__init__(folder)
+        self.folder = folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,12 @@ class StoredFolder:
 class Store:
     """All mailboxes of one server, shared by its connections and the test. Every user exists, with an INBOX.
 
-    Folder names are bytes as on the wire: modified UTF-7, with prefix and separator. INBOX in any case is INBOX.
+    Folder names are bytes as on the wire: modified UTF-7, with prefix and separator. INBOX in any case is INBOX. Of
+    other names those are the same for which `key` gives the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: Callable[[bytes], bytes] = bytes) -> None:
+        self._name_key = key
         self.lock = threading.RLock()
         self._users: dict[str, dict[bytes, StoredFolder]] = {}
         self._uidvalidity = FIRST_UIDVALIDITY - 1
@@ -76,7 +82,7 @@ class Store:
             if self.has(user, folder):
                 return False
             name = _canonical(folder)
-            self._folders(user)[name] = StoredFolder(name, self._next_uidvalidity(), attributes)
+            self._folders(user)[self._key(name)] = StoredFolder(name, self._next_uidvalidity(), attributes)
             return True
 
     def add(
@@ -127,27 +133,27 @@ class Store:
         with self.lock:
             found = self.folder(user, folder)
             folders = self._folders(user)
-            del folders[found.name]
+            del folders[self._key(found.name)]
             found.name = _canonical(name)
-            folders[found.name] = found
+            folders[self._key(found.name)] = found
 
     def has(self, user: str, folder: bytes) -> bool:
         """Whether there is a folder of this name."""
         with self.lock:
-            return _canonical(folder) in self._folders(user)
+            return self._key(folder) in self._folders(user)
 
     def folder(self, user: str, folder: bytes) -> StoredFolder:
         """The folder itself; hold `lock` while looking at it. Raises `NoFolderError`."""
         with self.lock:
             try:
-                return self._folders(user)[_canonical(folder)]
+                return self._folders(user)[self._key(folder)]
             except KeyError:
                 raise NoFolderError(folder) from None
 
     def names(self, user: str) -> list[bytes]:
         """The names of all folders, in the order in which they were made."""
         with self.lock:
-            return list(self._folders(user))
+            return [folder.name for folder in self._folders(user).values()]
 
     def messages(self, user: str, folder: bytes) -> list[StoredMessage]:
         """What a folder holds now, by UID."""
@@ -156,8 +162,11 @@ class Store:
 
     def _folders(self, user: str) -> dict[bytes, StoredFolder]:
         if user not in self._users:
-            self._users[user] = {b"INBOX": StoredFolder(b"INBOX", self._next_uidvalidity())}
+            self._users[user] = {self._key(b"INBOX"): StoredFolder(b"INBOX", self._next_uidvalidity())}
         return self._users[user]
+
+    def _key(self, name: bytes) -> bytes:
+        return self._name_key(_canonical(name))
 
     def _next_uidvalidity(self) -> int:
         self._uidvalidity += 1
