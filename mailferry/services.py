@@ -21,10 +21,13 @@ from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.storage import Storage
+from mailferry.target.graph import Graph
+from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
 from mailferry.transfer.chunk import Chunks
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
+from mailferry.transfer.target_check import TargetCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,16 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     ledger, admission = Ledger(storage), Admission(storage, clock)
     reports = Reports(batches, folders, ledger, storage.blobs, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, clock)
-    sessions = Sessions(settings, batches, admission, keys, _tokens(settings))
+    tokens = _tokens(settings)
+    sessions = Sessions(settings, batches, admission, keys, tokens)
+    check = TargetCheck(mailboxes, Preflight(Graph(tokens, base_url=settings.graph_url)) if tokens else None)
     intake = Intake(
         mailboxes, folders, batches, admission, reports, storage.blobs, keys, _default_endpoint(settings), clock
     )
     return Services(
         intake=intake,
-        plans=Plans(sessions, passes, folders, storage.queues),
-        chunks=Chunks(sessions, passes, folders, ledger, storage.queues, storage.blobs, clock),
+        plans=Plans(sessions, check, passes, folders, storage.queues),
+        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=Sync(batches, admission),
         watch=Watch(
             mailboxes, folders, batches, admission, passes, reports, intake, storage.queues, storage.blobs, clock

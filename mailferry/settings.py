@@ -41,6 +41,7 @@ class Settings:
     target_auth: Literal["xoauth2", "login"]
     target_password: str = field(repr=False)
     target_profile: Overrides
+    graph_url: str
     entra: EntraApp
     sealing_key: bytes = field(repr=False)
     limits: Limits
@@ -56,6 +57,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         target_auth="login" if read.choice("TARGET_AUTH", "xoauth2", ("xoauth2", "login")) == "login" else "xoauth2",
         target_password=read.text("TARGET_PASSWORD"),
         target_profile=read_overrides(read.text("TARGET_PROFILE")),
+        graph_url=read.text("GRAPH_URL", "https://graph.microsoft.com/v1.0"),
         entra=_entra(read),
         sealing_key=_sealing_key(read),
         limits=_limits(read),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from imapclient import imap_utf7
 
@@ -27,6 +28,14 @@ def encode(text: str) -> bytes:
     return encoded
 
 
+def is_inbox(path: Sequence[str]) -> bool:
+    """INBOX is the one name that is case-insensitive everywhere (RFC 3501 §5.1).
+
+    ASCII only: a dotless i is upper-cased to I as well.
+    """
+    return len(path) == 1 and path[0].isascii() and path[0].upper() == "INBOX"
+
+
 def path_of(name: bytes, separator: bytes | None, prefix: bytes) -> tuple[str, ...]:
     """The decoded parts of a name, without the personal namespace's `prefix` (e.g. `INBOX.`).
 
@@ -37,12 +46,12 @@ def path_of(name: bytes, separator: bytes | None, prefix: bytes) -> tuple[str, .
     if not prefix or not name.startswith(prefix) or name == prefix:
         return whole
     stripped = _parts(name[len(prefix) :], separator)
-    return whole if not stripped or (len(stripped) == 1 and stripped[0].upper() == "INBOX") else stripped
+    return whole if not stripped or is_inbox(stripped) else stripped
 
 
 def name_of(path: tuple[str, ...], separator: str, prefix: bytes) -> bytes:
     """The inverse of `path_of`. A separator inside a part, or a part that is empty, becomes `_`."""
-    if len(path) == 1 and path[0].upper() == "INBOX":
+    if is_inbox(path):
         return b"INBOX"
     parts = [(part.replace(separator, "_") if separator else part) or "_" for part in path]
     joint = separator.encode() if separator else b"_"

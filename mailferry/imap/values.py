@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mailferry.imap.body import Body
+from mailferry.imap.names import is_inbox
 
 
 class Security(StrEnum):
@@ -59,9 +60,8 @@ class ListedFolder:
 
     @property
     def is_inbox(self) -> bool:
-        """INBOX is the one name that is case-insensitive everywhere (RFC 3501 §5.1)."""
-        # ASCII only: a dotless i is upper-cased to I as well.
-        return len(self.path) == 1 and self.path[0].isascii() and self.path[0].upper() == "INBOX"
+        """Whether it is INBOX, in whatever case."""
+        return is_inbox(self.path)
 
 
 @dataclass(frozen=True, slots=True)

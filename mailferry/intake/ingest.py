@@ -22,6 +22,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
 from mailferry.state.storage import Blobs
+from mailferry.transfer.folder_rules import to_text
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,8 @@ class Intake:
             endpoint,
             options.include_folders,
             options.exclude_folders,
+            to_text(options.folder_rules),
+            options.root_folder,
             options.keep_skipped,
             self.keys.wrap(data_key),
             notes=notes,
@@ -144,6 +147,8 @@ class Intake:
                 endpoint=batch.endpoint,
                 include_folders=batch.include_folders,
                 exclude_folders=batch.exclude_folders,
+                folder_rules=batch.folder_rules,
+                root_folder=batch.root_folder,
                 keep_skipped=batch.keep_skipped,
                 notes=batch.notes,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,

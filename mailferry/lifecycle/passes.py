@@ -92,7 +92,8 @@ class Passes:
             if not found.in_pass(mailbox.pass_no):
                 return None
             now = self.clock()
-            return replace(self._with_status(found, Status.SYNCED, _synced(counts)), last_synced=now, failures=0)
+            why = f"{_synced(counts)} {found.note}".strip()
+            return replace(self._with_status(found, Status.SYNCED, why), last_synced=now, failures=0)
 
         self._end(mailbox, self.mailboxes.change(mailbox.id, change), folders)
 

@@ -5,24 +5,32 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import batched, chain
 
 type Cell = str | int | float | datetime | None
 
 # A cell that begins like a formula. Also after a semicolon, tab or line break: where Excel separates by semicolons it
 # cuts there, quotes or not, and what follows becomes a cell of its own.
 _FORMULA = re.compile(r'(^|[;\t\r\n])(?=[\s"\u200b\ufeff]*[=+\-@＝＋－＠])')
+_ROWS_AT_ONCE = 1_000
 _UNSHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\ufffd")
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """A CSV in UTF-8 with byte-order mark and CRLF, as Excel expects it (RFC 4180 apart from the mark)."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([_written(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig", "replace")
+    return b"".join(csv_pieces(header, rows))
+
+
+def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    """The same, some rows at a time."""
+    yield BOM_UTF8
+    for some in batched(chain([header], rows), _ROWS_AT_ONCE, strict=False):
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows([_written(cell) for cell in row] for row in some)
+        yield out.getvalue().encode("utf-8", "replace")
 
 
 def guarded(text: str) -> str:

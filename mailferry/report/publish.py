@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.summary import summary_html
-from mailferry.report.tables import ITEM_TABLES, intake_csv, items_csv, mailboxes_csv
+from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.folders import Folders
+from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
-from mailferry.state.storage import Blobs
+from mailferry.state.storage import Blobs, Content
 
 log = logging.getLogger(__name__)
 
 CONTAINER = "reports"
 _CSV = "text/csv; charset=utf-8"
+
+#: Mailboxes whose folders are read at once: storage answers in milliseconds, and a large batch has thousands.
+_READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Reports:
     clock: Clock = utc_now
 
     def publish(self, name: str) -> None:
-        """Write `mailboxes.csv`, the tables of messages and `summary.html` as things are now."""
+        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now."""
         batch = self.batches.get(name)
         if batch is None:
             return
@@ -40,6 +45,7 @@ class Reports:
         lines = sorted(self.batches.lines(name), key=lambda line: line.row)
         items = [(line, item) for line in lines for item in self._items(line)]
         self._write(name, "mailboxes.csv", mailboxes_csv(lines), _CSV)
+        self._write(name, "folders.csv", lambda: folders_csv(self._folders(lines)), _CSV)
         for table in ITEM_TABLES:
             self._write(name, table, items_csv(table, items), _CSV)
         summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], batch.notes)
@@ -55,6 +61,14 @@ class Reports:
         else:
             self.blobs.delete(CONTAINER, path)
 
+    def _folders(self, lines: Sequence[MailboxLine]) -> Iterator[tuple[MailboxLine, Folder]]:
+        """The folders of all mailboxes, few mailboxes at a time in memory."""
+        begun = (line for line in lines if line.passes)
+        with ThreadPoolExecutor(_READERS) as pool:
+            for some in batched(begun, _READERS, strict=False):
+                for line, found in zip(some, pool.map(self.folders.all, [line.mailbox for line in some]), strict=True):
+                    yield from ((line, versioned.folder) for versioned in found)
+
     def _items(self, line: MailboxLine) -> list[Item]:
         counts = line.counts
         if not (counts.skipped or counts.repaired or counts.copied_again):
@@ -62,5 +76,5 @@ class Reports:
         folders = [v.folder for v in self.folders.all(line.mailbox)]
         return self.ledger.items(line.mailbox, [(folder.key, folder.epoch) for folder in folders])
 
-    def _write(self, batch: str, name: str, data: bytes, content_type: str) -> None:
+    def _write(self, batch: str, name: str, data: Content, content_type: str) -> None:
         self.blobs.write(CONTAINER, f"{batch}/{name}", data, content_type)

@@ -123,6 +123,7 @@ def _folder(folder: Folder) -> dict[str, Json]:
         "source": folder.path,
         "target": "/".join(folder.target_path),
         "why": folder.why,
+        "left_out": folder.excluded,
         "done": not folder.has_work,
         "gone": folder.gone,
         **asdict(folder.counts),

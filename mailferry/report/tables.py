@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from mailferry.model import CARRIED, Item, ItemKind, MailboxLine, Problem
 from mailferry.report.consistency import consistency_of
-from mailferry.report.csv_cells import Cell, csv_bytes, human_bytes
+from mailferry.report.csv_cells import Cell, csv_bytes, csv_pieces, human_bytes
+from mailferry.state.folders import Folder
 
 #: The tables of messages, and which kinds each lists.
 ITEM_TABLES: Mapping[str, AbstractSet[ItemKind]] = {
@@ -59,6 +60,20 @@ _ITEMS = (
     "CsvLine",
     "Mailbox",
 )
+_FOLDERS = (
+    "EmailAddress",
+    "SourceFolder",
+    "TargetFolder",
+    "LeftOut",
+    "Why",
+    "Messages",
+    "Copied",
+    "Adopted",
+    "Skipped",
+    "UserName",
+    "CsvLine",
+    "Mailbox",
+)
 _PROBLEMS = ("Line", "Column", "Problem", "WhatToDo")
 
 
@@ -70,6 +85,11 @@ def mailboxes_csv(lines: Iterable[MailboxLine]) -> bytes:
 def items_csv(name: str, items: Iterable[tuple[MailboxLine, Item]]) -> bytes:
     """One of `ITEM_TABLES`: a row for each of these messages whose kind belongs there."""
     return csv_bytes(_ITEMS, (_item(line, item) for line, item in items if item.kind in ITEM_TABLES[name]))
+
+
+def folders_csv(folders: Iterable[tuple[MailboxLine, Folder]]) -> Iterator[bytes]:
+    """`folders.csv` in pieces: one row a folder of the source, with where its mail goes and why there."""
+    return csv_pieces(_FOLDERS, (_folder(line, folder) for line, folder in folders))
 
 
 def intake_csv(problems: Iterable[Problem]) -> bytes:
@@ -104,6 +124,24 @@ def _mailbox(line: MailboxLine) -> tuple[Cell, ...]:
         line.messages_per_second,
         line.bytes_per_second,
         line.passes,
+        line.row,
+        line.mailbox,
+    )
+
+
+def _folder(line: MailboxLine, folder: Folder) -> tuple[Cell, ...]:
+    counts = folder.counts
+    return (
+        line.address,
+        folder.path,
+        None if folder.excluded and not counts.settled else "/".join(folder.target_path),
+        "yes" if folder.excluded else None,
+        folder.why,
+        counts.messages,
+        counts.copied,
+        counts.adopted,
+        counts.skipped,
+        line.user,
         line.row,
         line.mailbox,
     )

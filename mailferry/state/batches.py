@@ -24,13 +24,18 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One CSV: its options, its wrapped data key, and, when it was refused, why and which version of the CSV."""
+    """One CSV: its options, its wrapped data key, and, when it was refused, why and which version of the CSV.
+
+    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it.
+    """
 
     name: str
     created: datetime
     endpoint: str = ""
     include_folders: tuple[str, ...] = ()
     exclude_folders: tuple[str, ...] = ()
+    folder_rules: str = ""
+    root_folder: str = ""
     keep_skipped: bool = False
     wrapped_key: bytes = b""
     refused: str = ""

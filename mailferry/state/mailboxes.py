@@ -23,6 +23,7 @@ ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCIN
 class Mailbox:
     """The truth about one mailbox; `MailboxLine` is its copy for screens.
 
+    `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     """
 
@@ -47,6 +48,8 @@ class Mailbox:
     last_synced: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    login: str = ""
+    note: str = ""
     connections: int = 0
     last_error: str = ""
 

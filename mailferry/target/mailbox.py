@@ -226,7 +226,7 @@ class TargetMailbox(LoggedIn):
         if self._known is None:
             self.folders()
         name = self.name_of(path)
-        if len(path) == 1 and path[0].upper() == "INBOX":
+        if names.is_inbox(path):
             return name
         known = (self._known or {}).get(name)
         return name if known and known.selectable else None

@@ -24,6 +24,7 @@ from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.folder_copy import FolderCopy
 from mailferry.transfer.sessions import Sessions
+from mailferry.transfer.target_check import TargetCheck
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Chunks:
     """Runs folder jobs."""
 
     sessions: Sessions
+    check: TargetCheck
     passes: Passes
     folders: Folders
     ledger: Ledger
@@ -77,6 +79,7 @@ class Chunks:
         except LeaseLost as lost:
             log.warning("Mailbox %s: %s", mailbox.id, lost)
         except MailferryError as error:
+            error = self.check.explained(mailbox, error)
             delay = self.passes.stumble(mailbox, error, progress=progress.settled > 0)
             if delay is not None:
                 send_folder_job(self.queues, job, delay)

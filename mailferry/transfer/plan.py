@@ -13,6 +13,7 @@ from itertools import batched
 from mailferry.errors import Conflict, FolderGone, MailferryError
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
+from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.mailboxes import Mailbox
@@ -20,9 +21,12 @@ from mailferry.state.storage import Queues
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import hides_messages, new_epoch, with_new_messages
-from mailferry.transfer.folder_map import Mapping, map_folders
+from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
+from mailferry.transfer.folder_roles import is_personal
+from mailferry.transfer.folder_rules import from_text
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN
 from mailferry.transfer.sessions import Sessions
+from mailferry.transfer.target_check import TargetCheck
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Plans:
     """Runs mailbox jobs."""
 
     sessions: Sessions
+    check: TargetCheck
     passes: Passes
     folders: Folders
     queues: Queues
@@ -56,7 +61,7 @@ class Plans:
             return
         try:
             rows = _Rows(self.folders, mailbox)
-            if mailbox.planned or self._plan(mailbox, rows):
+            if mailbox.planned or self._plan(self.check.prepared(mailbox), rows):
                 self._hand_on(mailbox, rows.all())
             else:
                 send_mailbox_job(self.queues, job)
@@ -64,7 +69,7 @@ class Plans:
             log.info("Mailbox %s is being planned by another worker.", mailbox.id)
             send_mailbox_job(self.queues, job, _AFTER_CONFLICT)
         except MailferryError as error:
-            delay = self.passes.stumble(mailbox, error, progress=False)
+            delay = self.passes.stumble(mailbox, self.check.explained(mailbox, error), progress=False)
             if delay is not None:
                 send_mailbox_job(self.queues, job, delay)
         except Exception as error:
@@ -110,9 +115,9 @@ class Plans:
             here,
             there,
             EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
-            include=batch.include_folders if batch else (),
-            exclude=batch.exclude_folders if batch else (),
-            settled={folder.name: folder.target_path for folder in rows.all()},
+            _wishes(batch) if batch else NO_WISHES,
+            self.check.well_known(mailbox),
+            settled={folder.name: folder.target_path for folder in rows.all() if folder.epoch_no},
         )
 
     def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
@@ -188,7 +193,8 @@ class _Look:
         """
         folder = _mapped(before, mapping, order)
         if mapping.excluded:
-            return folder if before else None
+            # A folder of the mailbox's own that the options leave out has a row, so that the folder plan shows it.
+            return folder if before or (mapping.source.selectable and is_personal(mapping.source)) else None
         status = self._status(mapping.source, folder)
         if status is None:
             return None
@@ -210,6 +216,11 @@ class _Look:
             return None
 
 
+def _wishes(batch: Batch) -> Wishes:
+    """What the batch's options say about folders."""
+    return Wishes(batch.include_folders, batch.exclude_folders, from_text(batch.folder_rules), batch.root_folder)
+
+
 def _source_id(mailbox: Mailbox) -> str:
     """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
     return hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
@@ -218,9 +229,10 @@ def _source_id(mailbox: Mailbox) -> str:
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
     path = "/".join(mapping.source.path)
     if before is None:
-        return Folder(folder_key(mapping.source.name), mapping.source.name, path, mapping.target, mapping.why, order)
+        name = mapping.source.name
+        return Folder(folder_key(name), name, path, mapping.target, mapping.why, order, excluded=mapping.excluded)
     # The map only knows that the target was settled before; what was said of it then explains it.
-    as_before = before.target_path == mapping.target and not (before.gone or before.excluded or mapping.excluded)
+    as_before = mapping.why == KEPT and not (before.gone or before.excluded)
     return replace(
         before,
         path=path,

@@ -62,7 +62,7 @@ class Sessions:
 
     def _to_target(self, mailbox: Mailbox) -> Callable[[], TargetMailbox]:
         def connect() -> TargetMailbox:
-            login = Login(mailbox.address)
+            login = Login(mailbox.login or mailbox.address)
             if self.tokens:
                 login = replace(login, token=self.tokens.token())
             else:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from mailferry.errors import BatchRefused
 from mailferry.imap.values import Security
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.model import Endpoint
+from mailferry.transfer.folder_rules import FolderRule
 
 DEFAULT = Endpoint("imap.default.example", 1993, Security.SSL, True, 20)
 
@@ -39,12 +42,30 @@ def test_everything_can_be_said() -> None:
             },
             "include_folders": ["INBOX", " Projects/* ", "INBOX"],
             "exclude_folders": ["Trash"],
+            "folders": [
+                {"from": " Lists/* ", "to": "Mailing lists/*"},
+                {"from": "(.*)-old", "to": "Old/\\1", "regex": True, "merge": True},
+                {"from": "\\Junk", "to": None},
+            ],
+            "root_folder": " Old mailbox ",
             "keep_skipped": True,
         },
         None,
     )
     endpoint = Endpoint("imap.example.com", 143, Security.STARTTLS, False, 5)
-    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",), True)
+    rules = (
+        FolderRule("Lists/*", "Mailing lists/*"),
+        FolderRule("(.*)-old", "Old/\\1", regex=True, merge=True),
+        FolderRule("\\Junk", None),
+    )
+    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",), rules, "Old mailbox", True)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/folders.md"])
+def test_the_examples_in_the_documentation_are_taken(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text("utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert read_options(example.encode(), DEFAULT).folder_rules
 
 
 def test_what_is_left_out_comes_from_the_default() -> None:
@@ -108,6 +129,25 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"include_folders": "INBOX"}, "$.include_folders is"),
         ({"exclude_folders": ["a", 3]}, "$.exclude_folders[1] is 3"),
         ({"exclude_folders": [" "]}, "$.exclude_folders[0] is"),
+        ({"exclude_folders": ["\ud800"]}, "$.exclude_folders[0] is"),
+        ({"folders": {}}, "$.folders is {}"),
+        ({"folders": ["a"]}, '$.folders[0] is "a"; allowed is an object like'),
+        ({"folders": [{"to": "b"}]}, "$.folders[0].from is null"),
+        ({"folders": [{"from": "a"}]}, "$.folders[0].to is missing; null leaves folders out."),
+        ({"folders": [{"from": "a", "to": ""}]}, '$.folders[0].to is ""'),
+        ({"folders": [{"from": "a", "to": "b"}, {"from": 1, "to": "c"}]}, "$.folders[1].from is 1"),
+        ({"folders": [{"from": "a", "to": "b", "merge": 1}]}, "$.folders[0].merge is 1; allowed is true or false."),
+        (
+            {"folders": [{"from": "a", "to": "b", "regexp": True}]},
+            "$.folders[0].regexp is unknown; did you mean regex?",
+        ),
+        ({"folders": [{"from": "(", "to": "b", "regex": True}]}, "$.folders[0].from is no regular expression: "),
+        ({"folders": [{"from": "(a+)+", "to": "b", "regex": True}]}, "$.folders[0].from is too much: "),
+        ({"folders": [{"from": "a", "to": "b/*"}]}, "$.folders[0].to wants 1 of *, but from has 0."),
+        ({"folders": [{"from": "\\Snt", "to": None}]}, "$.folders[0].from begins with \\, as roles do"),
+        ({"root_folder": "/"}, '$.root_folder is "/"'),
+        ({"root_folder": "Old/*"}, '$.root_folder is "Old/*"; allowed is the path of a folder'),
+        ({"root_folder": "\\Old"}, "$.root_folder begins with \\, as roles do"),
         ({"endpoint": []}, "$.endpoint is []"),
         ({"keep_skipped": "yes"}, "$.keep_skipped is"),
         ({"keep_skipped": 1}, "$.keep_skipped is 1; allowed is true or false."),

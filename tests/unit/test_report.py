@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailferry.model import Counts, Item, ItemKind, MailboxLine, Problem, Status
-from mailferry.report.csv_cells import guarded, human_bytes
+from mailferry.report.csv_cells import csv_pieces, guarded, human_bytes
 from mailferry.report.summary import MAX_ITEMS, MAX_MAILBOXES, summary_html
-from mailferry.report.tables import ITEM_TABLES, intake_csv, items_csv, mailboxes_csv
+from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
+from mailferry.state.folders import Folder
 
 NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 LINE = MailboxLine(
@@ -101,6 +102,25 @@ def test_the_mailbox_table_tells_the_score_with_its_reason_once_there_is_one() -
     assert done["DataConsistencyWhy"].startswith("Of 10 messages: 1 missing from the target")
     assert "skipped.csv" in done["DataConsistencyWhatToDo"]
     assert (done["CopiedAgain"], done["Missing"], done["Unchecked"]) == ("3", "1", "4")
+
+
+def test_the_folder_table_has_no_target_for_what_is_left_out_unless_mail_is_there() -> None:
+    there = Folder("a", b"Sent", "Sent", ("Sent Items",), "It is marked.", 0, counts=Counts(messages=3, copied=3))
+    left = replace(there, path="Junk", excluded=True, counts=Counts())
+    late = replace(there, path="Late", excluded=True)
+    rows = table(b"".join(folders_csv([(LINE, there), (LINE, left), (LINE, late)])))
+    assert [(row["SourceFolder"], row["TargetFolder"], row["LeftOut"], row["Messages"]) for row in rows] == [
+        ("Sent", "Sent Items", "", "3"),
+        ("Junk", "", "yes", "0"),
+        ("Late", "Sent Items", "yes", "3"),
+    ]
+
+
+def test_a_table_of_many_rows_comes_in_pieces_that_make_one_file() -> None:
+    rows = [(number, "x") for number in range(2_500)]
+    pieces = list(csv_pieces(("A", "B"), rows))
+    assert len(pieces) == 4
+    assert table(b"".join(pieces)) == [{"A": str(number), "B": text} for number, text in rows]
 
 
 def test_a_problem_of_the_whole_file_has_no_line() -> None:

@@ -97,3 +97,8 @@ def test_names_are_quoted_and_odd_ones_need_a_literal() -> None:
     assert names.quotable(b"a b%*")
     assert not names.quotable("Büro".encode())
     assert not names.quotable(b"a\r\nb")
+
+
+def test_a_dotless_i_makes_no_inbox() -> None:
+    assert names.name_of(("ınbox",), "/", b"") != b"INBOX"
+    assert names.name_of(("inbox",), "/", b"") == b"INBOX"

@@ -1,0 +1,50 @@
+"""Which folders the batch's options leave out: by patterns to include and to exclude."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+
+from mailferry.imap.values import ListedFolder
+from mailferry.transfer.folder_names import folded
+from mailferry.transfer.folder_roles import is_personal
+
+_NOT_OWN = (
+    "It belongs to another user or is shared; migrate it with its owner's mailbox, or name it in include_folders."
+)
+
+
+def why_left_out(folder: ListedFolder, include: Sequence[str], exclude: Sequence[str]) -> str:
+    """Why a folder is not copied, in a sentence; empty when it is.
+
+    Both are shell patterns on the decoded path, joined by `/`, without regard to case; a pattern that is a folder's
+    own path covers its children too. Nothing included means everything; exclude wins. A folder of another user or a
+    shared one is left out unless a pattern to include names it, which one that begins with a wildcard doesn't: `*`
+    stands for the mailbox's own folders.
+    """
+    if not folder.selectable:
+        return "It holds only other folders and no mail."
+    if pattern := _covering(exclude, folder):
+        return f"It is excluded by “{pattern}”."
+    if not is_personal(folder) and not _covering(filter(_names_folders, include), folder):
+        return _NOT_OWN
+    if include and not _covering(include, folder):
+        return "It is not among the folders to include."
+    return ""
+
+
+def _names_folders(pattern: str) -> bool:
+    return not pattern.lstrip("/").startswith(("*", "?"))
+
+
+def _covering(patterns: Iterable[str], folder: ListedFolder) -> str:
+    """The first pattern that covers the folder, or an empty string."""
+    name = folded("/".join(folder.path))
+    return next((pattern for pattern in patterns if _covers(folded(pattern.strip("/")), name)), "")
+
+
+def _covers(pattern: str, name: str) -> bool:
+    if name == pattern or name.startswith(f"{pattern}/"):
+        return bool(pattern)
+    # "[Gmail]/*" means the folder [Gmail], though in a shell it would be one letter.
+    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
