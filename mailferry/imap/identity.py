@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import email.header
 import email.utils
 import re
-from contextlib import suppress
-from email.errors import HeaderParseError
 from hashlib import blake2b
 
+from mailferry.imap.body import SPOOL_OVER, Body
+from mailferry.imap.encoded_words import readable
 from mailferry.imap.values import Identity
 
 #: The header fields to FETCH for `identity_of`.
@@ -16,8 +15,8 @@ IDENTITY_FIELDS = ("MESSAGE-ID", "DATE", "FROM", "TO", "CC", "SUBJECT", "IN-REPL
 
 #: Characters of one field that are looked at; more comes from an attacker, not from a mail program.
 FIELD_LIMIT = 8_192
-#: Domain of Message-IDs that a repair has added: what was stored with one is still the message that had none.
-ADDED_ID_DOMAIN = "mailferry.invalid"
+#: Characters of a Date header that are looked at.
+DATE_LIMIT = 200
 #: Exchange cuts subjects at 255 characters, so what comes later can't be compared.
 SUBJECT_LIMIT = 200
 #: 1 January 2100: a Date header outside 1970–2100 says nothing.
@@ -28,7 +27,9 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _COMMENT = re.compile(r"\([^()]*\)")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]]+@[^\s<>,;:\"()]+")
-_ENCODED_WORD = re.compile(r"=\?[^?]+\?[bq]\?", re.IGNORECASE)
+_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
+#: A Message-ID that a repair has added names the key of the message as it was.
+_ADDED_ID = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{32})@mailferry\.invalid")
 
 
 def identity_of(header: bytes, size: int, received: int | None) -> Identity:
@@ -40,11 +41,31 @@ def identity_of(header: bytes, size: int, received: int | None) -> Identity:
     fields = header_fields(header)
     dated = instant_of_header(fields.get("date", ""))
     message_id = message_id_of(fields.get("message-id", ""))
-    if message_id and not message_id.endswith(f"@{ADDED_ID_DOMAIN}"):
+    if added := _ADDED_ID.fullmatch(message_id):
+        key = bytes.fromhex(added[1])
+    elif message_id:
         key = _digest(b"id:" + message_id.encode("utf-8", "surrogatepass"))
     else:
         key = _digest(b"hd:" + _stable(fields, received if dated is None else dated))
     return Identity(key, size, received, dated)
+
+
+def added_id(key: bytes, digest: bytes) -> str:
+    """The Message-ID (without brackets) to add to a message so that `identity_of` finds this key in it.
+
+    The first 8 bytes of `digest`, of the whole message, tell those apart that only share a key.
+    """
+    return f"{digest[:8].hex()}.{key.hex()}@mailferry.invalid"
+
+
+def header_in(body: Body) -> bytes:
+    """A message's header as servers that are asked for its fields see it: all lines up to the first empty one.
+
+    Of a header larger than any mail program writes, the first `SPOOL_OVER` bytes.
+    """
+    first = body.head(SPOOL_OVER)
+    end = _HEADER_END.search(first)
+    return first[: end.start()] if end else first
 
 
 def header_fields(header: bytes) -> dict[str, str]:
@@ -73,19 +94,11 @@ def message_id_of(body: str) -> str:
 def instant_of_header(date: str) -> int | None:
     """A Date header's instant in epoch seconds, or None when it can't be read or lies outside 1970–2100."""
     try:
-        parsed = email.utils.parsedate_tz(date[:200])
+        parsed = email.utils.parsedate_tz(date[:DATE_LIMIT])
         instant = email.utils.mktime_tz(parsed) if parsed else -1
     except (ValueError, IndexError, TypeError, OverflowError, AttributeError):
         return None
     return int(instant) if 0 <= instant < LATEST else None
-
-
-def readable(body: str) -> str:
-    """A field body with encoded words decoded (RFC 2047) and white space collapsed."""
-    if _ENCODED_WORD.search(body):
-        with suppress(HeaderParseError, ValueError, LookupError):  # broken encoded words stay as they are
-            body = str(email.header.make_header(email.header.decode_header(body)))
-    return " ".join(body.split())
 
 
 def _stable(fields: dict[str, str], instant: int | None) -> bytes:

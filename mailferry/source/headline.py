@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from mailferry.imap import failures
-from mailferry.imap.identity import header_fields, readable
+from mailferry.imap.encoded_words import legible
+from mailferry.imap.identity import header_fields
 
 #: Characters of a subject or date in a report.
 HEADLINE_LIMIT = 255
@@ -26,6 +27,6 @@ class Headline:
 def headline_of(message: bytes, size: int, internaldate: str = "") -> Headline:
     """The headline of a message, or of its header alone. Never raises, whatever the bytes are."""
     fields = header_fields(_HEADER_END.split(message, maxsplit=1)[0])
-    subject = failures.one_line(readable(fields.get("subject", "")))
+    subject = failures.one_line(legible(fields.get("subject", "")))
     date = failures.one_line(fields.get("date") or internaldate)
     return Headline(subject[:HEADLINE_LIMIT], date[:HEADLINE_LIMIT], size)

@@ -10,7 +10,7 @@ SYSTEM_FLAGS = frozenset({"\\answered", "\\flagged", "\\deleted", "\\seen", "\\d
 #: Bytes all flags of a message may take together on the command line.
 FLAGS_LIMIT = 4_000
 
-_KEYWORD = re.compile(r"[!#$&'+\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
+_KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 
 
 def acceptable_flags(flags: Iterable[str], permanent: frozenset[str], *, any_keyword: bool) -> tuple[str, ...]:

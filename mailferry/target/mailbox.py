@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _APPENDLIMIT = re.compile(rb"APPENDLIMIT=(\d{1,19})")
 _UIDS = re.compile(rb"(\d{1,10})[ ,:]+(\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?){0,999})")
+#: The first would become a category in Outlook; mail with the other is hidden by some clients and purged by others.
+_HARMFUL_IN_EXCHANGE = frozenset({"$mdnsent", "\\deleted"})
 #: RFC 3501 §2.3.1.1: they have 32 bits.
 LARGEST_UID = 2**32 - 1
 #: More UIDs than anybody appends in one command.
@@ -179,7 +181,7 @@ class TargetMailbox(LoggedIn):
         """
         arguments: list[bytes | Literal] = [b"APPEND", self._connection.name_argument(folder)]
         for message in messages:
-            if flags := self._flags(message, opened):
+            if flags := self.flags_taken(message, opened):
                 arguments.append(f"({' '.join(flags)})".encode("ascii"))
             if date := date_time(message.internaldate):
                 arguments.append(names.quoted(date.encode("ascii")))
@@ -209,10 +211,11 @@ class TargetMailbox(LoggedIn):
     def _limited(self, seconds: float | None) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if seconds is None else self._connection.wire.within(seconds)
 
-    def _flags(self, message: Message, opened: OpenFolder) -> tuple[str, ...]:
+    def flags_taken(self, message: Message, opened: OpenFolder) -> tuple[str, ...]:
+        """Those of a message's flags that go over: what the folder keeps, without what harms in Exchange."""
         permanent = opened.permanent_flags
         if self.is_exchange:
-            permanent -= {"$mdnsent"}  # would become a category in Outlook
+            permanent -= _HARMFUL_IN_EXCHANGE
         return acceptable_flags(message.flags, permanent, any_keyword=opened.any_keyword)
 
     def _uids(self, first: int, last: int | None) -> list[int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from mailferry.transfer.belt import Parcel
-from mailferry.transfer.repair import Repair, attached, everything, repairs
+from mailferry.transfer.repair import Repair, last_forms, repairs
 
 #: A connection that breaks while a message is on its way alone counts so much against it: cut without a word, which is
 #: most likely the network; or by the server's own doing, its BYE or its silence.
@@ -21,14 +22,15 @@ _ABOUT_SIZE = re.compile(r"\[(TOOBIG|LIMIT)\]|too (large|big)|(maximum|message) 
 
 
 class Attempt:
-    """Forms of at most `largest` bytes with lines of at most `line_bytes` octets (0: any) are tried.
+    """Offered with the `flags` that the target takes, in forms of at most `largest` bytes with lines of at most
+    `line_bytes` octets (0: any).
 
     `reason` says why the message does not go over as it is, empty while it may; `changes` what is changed in `message`.
     """
 
-    def __init__(self, parcel: Parcel, largest: int, line_bytes: int) -> None:
+    def __init__(self, parcel: Parcel, flags: tuple[str, ...], largest: int, line_bytes: int) -> None:
         self.parcel = parcel
-        self.message = parcel.message
+        self.message = self._original = replace(parcel.message, flags=flags)
         self.changes = ""
         self.reason = ""
         self._largest = largest
@@ -40,7 +42,7 @@ class Attempt:
         if self._rungs is None:
             self.reason = f"The target refused the message: {reason}"
             about_size = _ABOUT_SIZE.search(reason)
-            self._rungs = iter(()) if about_size else repairs(self.parcel.message, reason, self._line_bytes)
+            self._rungs = iter(()) if about_size else repairs(self._original, reason, self._line_bytes)
         return self._climb()
 
     def broke(self, strikes: int) -> bool:
@@ -51,12 +53,9 @@ class Attempt:
         if strikes < STRIKES:
             return True
         self.reason = "The target closed the connection again and again when this message was sent to it alone."
-        self._rungs = islice(self._last_forms(), (strikes - STRIKES) // STRIKES_MORE, None)
+        forms = last_forms(self._original, self.reason, self._line_bytes)
+        self._rungs = islice(forms, (strikes - STRIKES) // STRIKES_MORE, None)
         return self._climb()
-
-    def _last_forms(self) -> Iterator[Repair]:
-        yield everything(self.parcel.message, self._line_bytes)
-        yield attached(self.parcel.message, self.reason)
 
     def _climb(self) -> bool:
         rung = next((rung for rung in self._rungs or () if len(rung.message.body) <= self._largest), None)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from email.header import Header
 from itertools import chain
 
-from mailferry.imap.identity import message_id_of, readable
+from mailferry.imap.encoded_words import readable
+from mailferry.imap.identity import message_id_of
 
 #: Bytes in which a header must end to be repaired; a longer one is left alone.
 HEADER_LIMIT = 256 * 1024
@@ -18,7 +19,11 @@ LINE_END = rb"(?>\r{0,2}\n|\r)"
 FIELD_NAME = rb"[!-9;-~]{1,76}+[ \t]{0,8}+:"
 
 _MBOX_LINE = rb">?From [^\r\n]*+" + LINE_END
-_BEGINNING = re.compile(rb"(?:%b)?(?:%b|%b)" % (_MBOX_LINE, FIELD_NAME, LINE_END))
+_BEGINNING = re.compile(
+    rb"(?:%b)?(?:%b|%b)" % (_MBOX_LINE, FIELD_NAME, LINE_END)
+    # A byte order mark before it, or the rest of a field that was cut off.
+    + rb"|[^\r\n]++%b%b" % (LINE_END, FIELD_NAME)
+)
 _EMPTY_LINE = re.compile(rb"(?:\A|%b)%b" % (LINE_END, LINE_END))
 _FIELD = re.compile(rb"[^\r\n]*+(?:%b|\Z)(?:[ \t][^\r\n]*+(?:%b|\Z))*+" % (LINE_END, LINE_END))
 _NAMED = re.compile(FIELD_NAME)
@@ -40,8 +45,6 @@ _STRUCTURED = re.compile(
 _PHRASE = re.compile(rb'(?:"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^"(),:;<>])++', re.DOTALL)
 _PARAMETER = re.compile(rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[^"(),:;<>= \t\r\n]++', re.DOTALL)
 _WHOLE = re.compile(rb".+", re.DOTALL)
-_ENCODED_WORD = r"=\?[^?\s]++\?[bqBQ]\?[^?\s]*+\?="
-_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s+{_ENCODED_WORD})*+")
 _QUOTING = re.compile(rb'\\(.)|["\\]', re.DOTALL)
 
 
@@ -108,18 +111,32 @@ def receipts_quieted(head: bytes) -> bytes:
 
 def with_message_id(message_id: str) -> Callable[[bytes], bytes]:
     """Gives the header this Message-ID (without brackets) where it has none, or an empty one (RFC 5322 §3.6.4)."""
-    line = f"Message-ID: <{message_id}>\r\n".encode("ascii")
 
     def identified(head: bytes) -> bytes:
         fields = fields_of(head)
         present = [field for field in fields if _MESSAGE_ID.match(field)]
         if any(message_id_of(field.partition(b":")[2].decode("latin-1")) for field in present):
             return head
-        others = [field for field in fields if field not in present]
-        first = 1 if _MBOX.match(head) else 0
-        return b"".join([*others[:first], line, *others[first:]]) if head else line + b"\r\n"
+        return _first(message_id, [field for field in fields if field not in present])
 
     return identified
+
+
+def with_message_id_instead(message_id: str) -> Callable[[bytes], bytes]:
+    """Gives the header this Message-ID (without brackets); its own, if it has any, become `X-Message-ID`."""
+
+    def identified(head: bytes) -> bytes:
+        fields = fields_of(head)
+        return _first(message_id, [b"X-" + field if _MESSAGE_ID.match(field) else field for field in fields])
+
+    return identified
+
+
+def _first(message_id: str, fields: list[bytes]) -> bytes:
+    """The fields with this Message-ID before them, but after a line of an mbox file."""
+    line = f"Message-ID: <{message_id}>\r\n".encode("ascii")
+    first = 1 if fields and _MBOX.match(fields[0]) else 0
+    return b"".join([*fields[:first], line, *fields[first:]]) if fields else line + b"\r\n"
 
 
 def encoded(head: bytes) -> bytes:
@@ -157,13 +174,8 @@ def _encoded_part(part: re.Match[bytes], own: str) -> bytes:
 
 def _encoded_words(text: str) -> bytes:
     # Words that are encoded already are decoded with the rest: white space between two of them would get lost.
-    words = decoded(text).encode("utf-8", "replace").decode()
+    words = readable(text).encode("utf-8", "replace").decode()
     return Header(words, "utf-8", maxlinelen=75).encode(linesep="\r\n").encode()
-
-
-def decoded(text: str) -> str:
-    """Text with its encoded words decoded, also among characters that should have been encoded; one space at most."""
-    return " ".join(_ENCODED_WORDS.sub(lambda words: readable(words[0]), text).split())
 
 
 def _text(words: bytes, own: str) -> str:

@@ -12,7 +12,7 @@ from mailferry.errors import MailferryError, MessageRefused, ServerError
 from mailferry.target.mailbox import Appending, OpenFolder, TargetMailbox
 from mailferry.target.profile import Profile
 from mailferry.transfer.attempt import Attempt
-from mailferry.transfer.belt import Belt
+from mailferry.transfer.belt import Belt, Parcel
 from mailferry.transfer.ends import Targets
 from mailferry.transfer.items import Items
 from mailferry.transfer.outcome import End, Outcome
@@ -115,7 +115,7 @@ class Lane:
             return self._again.popleft()
         profile = self._to.profile
         while parcels := self._belt.take(profile.messages_per_append, wait=not self._in_flight):
-            attempts = [Attempt(parcel, self._items.largest, profile.line_bytes) for parcel in parcels]
+            attempts = [self._attempt(parcel) for parcel in parcels]
             strikes = self._strikes.get(attempts[0].parcel.message.uid, 0)
             if not attempts[0].broke(strikes):
                 self._skip(attempts[0])
@@ -125,6 +125,10 @@ class Lane:
             else:
                 return attempts
         return ()
+
+    def _attempt(self, parcel: Parcel) -> Attempt:
+        flags = self._target.flags_taken(parcel.message, self._to.opened)
+        return Attempt(parcel, flags, self._items.largest, self._to.profile.line_bytes)
 
     def _send(self, attempts: Sequence[Attempt]) -> None:
         self._spare_the_server()

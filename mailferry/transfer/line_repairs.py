@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 from mailferry.transfer.header_repairs import FIELD_NAME, parted
 
@@ -13,9 +12,27 @@ Step = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 _CRLF = b"\r\n"
 _LAST_LINE_END = re.compile(rb"\r?\n?\Z")
-_LINE = re.compile(rb"[^\n]*+\n|[^\n]++")
-_FIELD_LINE = re.compile(rb"[ \t]|" + FIELD_NAME)
+#: How often NULs may stand before other characters of a text than line ends.
+_NUL_MOST = 16
+_NUL_IN_A_LINE = re.compile(rb"\0[^\0\r\n]")
+#: Beside control characters that texts don't have; or around each character, as in UTF-16.
+_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1f]\0|\0[\x01-\x08\x0e-\x1f]|\0[^\0]\0")
 _CR_IN_A_FIELD = re.compile(rb"(?<=[^\r\n])\r(?![\r\n \t]|\Z|" + FIELD_NAME + rb")")
+
+
+def is_binary(pieces: Iterator[bytes]) -> bool:
+    """Whether there are NULs that belong there, as in a picture or in UTF-16: what has them does not consist of lines.
+
+    In a text they are few, or stand where lines end (strings of C, disks that were full): it says the same without.
+    """
+    found, before = 0, b""
+    for piece in pieces:
+        held = before + piece
+        found += len(_NUL_IN_A_LINE.findall(held, max(len(before) - 1, 0)))
+        if found > _NUL_MOST or _BINARY.search(held):
+            return True
+        before = held[-2:]
+    return False
 
 
 def without_nul(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -49,67 +66,3 @@ def with_last_line_end(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield held[:-2]
         held = held[-2:]
     yield _LAST_LINE_END.sub(_CRLF, held, count=1)
-
-
-def folded(longest: int) -> Step:
-    """No line longer than `longest` octets, its CRLF included; at least 100.
-
-    Lines are broken before white space where there is some, else between two characters. In a header field that is
-    a fold (RFC 5322 §2.2.3): unfolded it reads as before, with one more space where there was none to break at.
-    """
-    room = longest - len(_CRLF)
-
-    def step(pieces: Iterator[bytes]) -> Iterator[bytes]:
-        head, rest = parted(pieces)
-        lines, newline, begun = (head or b"").rpartition(b"\n")
-        yield b"".join(_folded_line(line, room, _FIELD_LINE.match(line)) for line in _LINE.findall(lines + newline))
-        yield from _folded_text(chain((begun,), rest), room)
-
-    return step
-
-
-def _folded_text(pieces: Iterator[bytes], room: int) -> Iterator[bytes]:
-    held = b""
-    for piece in pieces:
-        held += piece
-        ended = held.rfind(b"\n") + 1
-        if ended:
-            yield b"".join(_folded_line(line, room) for line in _LINE.findall(held[:ended]))
-            held = held[ended:]
-        # One byte more may be the CR of the line's end.
-        done, held = _broken(held, room, room + 1)
-        yield done
-    yield _folded_line(held, room)
-
-
-def _folded_line(line: bytes, room: int, field: re.Match[bytes] | None = None) -> bytes:
-    words = line.removesuffix(b"\n").removesuffix(b"\r")
-    if len(words) <= room:
-        return line
-    done, last = _broken(words, room, room, field)
-    return done + last + line[len(words) :]
-
-
-def _broken(line: bytes, room: int, most: int, field: re.Match[bytes] | None = None) -> tuple[bytes, bytes]:
-    """Lines of at most `room` octets broken off until `most` are left, and what is left.
-
-    `field` matches the name at the beginning of a header field, or the white space of a line that continues one.
-    """
-    done = []
-    first = field.end() if field else 1
-    while len(line) > most:
-        at = max(line.rfind(b" ", first, room + 1), line.rfind(b"\t", first, room + 1))
-        if at > 0 and not line[:at].isspace():
-            done.append(line[:at])
-            line = line[at:]
-        else:
-            at = _between_characters(line, room)
-            done.append(line[:at])
-            line = (b" " if field else b"") + line[at:]
-        first = 1
-    return b"".join(part + _CRLF for part in done), line
-
-
-def _between_characters(line: bytes, room: int) -> int:
-    """Where to break hard: not within a character of UTF-8, if it is UTF-8."""
-    return next((at for at in range(room, room - 4, -1) if line[at] & 0xC0 != 0x80), room)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property, partial
 from hashlib import blake2b
 from itertools import pairwise
 
+from mailferry.errors import NoRoom
 from mailferry.imap.body import Body
-from mailferry.imap.identity import ADDED_ID_DOMAIN
+from mailferry.imap.dates import instant_of
+from mailferry.imap.identity import added_id, header_in, identity_of
 from mailferry.imap.values import Message
 from mailferry.target.flags import SYSTEM_FLAGS
-from mailferry.transfer.header_repairs import encoded, on_header, receipts_quieted, well_formed, with_message_id
-from mailferry.transfer.line_repairs import Step, folded, with_crlf, with_last_line_end, without_nul
+from mailferry.transfer.folding import folded
+from mailferry.transfer.header_repairs import (
+    encoded,
+    on_header,
+    receipts_quieted,
+    well_formed,
+    with_message_id,
+    with_message_id_instead,
+)
+from mailferry.transfer.line_repairs import Step, is_binary, with_crlf, with_last_line_end, without_nul
 from mailferry.transfer.wrap import wrapped
+
+log = logging.getLogger(__name__)
 
 #: Octets of the longest line where the target's limit isn't known: Exchange refuses them from 9,900 or 10,500 on.
 LONGEST_LINE = 9_800
@@ -78,29 +92,35 @@ _ON_METADATA: dict[_Change, Callable[[Message], Message]] = {
 def repairs(message: Message, reason: str, line_bytes: int | None) -> Iterator[Repair]:
     """Ever more repaired forms of a refused message, no form twice, the last one wrapped as an attachment.
 
-    `reason` is the server's text; what it names is changed first. `line_bytes` are the octets of the longest line
-    the target takes, CRLF included, None where that isn't known. The message's body must stay open meanwhile.
+    All are known again by the identity of the message. `reason` is the server's text; what it names is changed first.
+    `line_bytes` are the octets of the longest line the target takes, CRLF included, None where that isn't known. The
+    message's body must stay open meanwhile. Raises `NoRoom`.
     """
-    digest = _digest(message.body)
-    on_body = _on_body(_message_id(digest), line_bytes)
-    offered = {(message.flags, message.internaldate, digest)}
-    made: set[_Change] = set()
+    original = _Original(message, line_bytes)
+    offered = set[tuple[tuple[str, ...], str, bytes]]()
+    made = set[_Change]()
     for change in _ladder(reason, line_bytes):
         made.add(change)
-        kept, words = _with_metadata(message, made)
-        body, digest, more = _with_body(message.body, {each: on_body[each] for each in on_body if each in made})
-        form = (kept.flags, kept.internaldate, digest)
-        if form not in offered:
-            offered.add(form)
-            yield Repair(replace(kept, body=body), ", ".join([*words, *more]))
-    yield attached(message, reason)
+        if found := _made(partial(original.after, made)):
+            repair, digest = found
+            form = (repair.message.flags, repair.message.internaldate, digest)
+            if repair.changes and form not in offered:
+                offered.add(form)
+                yield repair
+    if last := _made(partial(original.attached, reason)):
+        yield last
+
+
+def last_forms(message: Message, reason: str, line_bytes: int | None) -> Iterator[Repair]:
+    """`everything`, then `attached`. Raises `NoRoom`."""
+    for make in (partial(everything, message, line_bytes), partial(attached, message, reason)):
+        if repair := _made(make):
+            yield repair
 
 
 def attached(message: Message, reason: str) -> Repair:
     """The last rung of `repairs` at once: the original, byte for byte, as an attachment of a note with the reason."""
-    kept, words = _with_metadata(message, _ladder(reason, None))
-    body = wrapped(message, reason, _message_id(_digest(message.body)))
-    return Repair(replace(kept, body=body), ", ".join([*words, WRAPPED]))
+    return _Original(message, None).attached(reason)
 
 
 def everything(message: Message, line_bytes: int | None) -> Repair:
@@ -108,9 +128,19 @@ def everything(message: Message, line_bytes: int | None) -> Repair:
 
     `changes` is empty where there is nothing to repair.
     """
-    kept, words = _with_metadata(message, set(_Change) - _LAST_RESORT)
-    body, _, more = _with_body(message.body, _on_body(_message_id(_digest(message.body)), line_bytes))
-    return Repair(replace(kept, body=body), ", ".join([*words, *more]))
+    found = _Original(message, line_bytes).after(set(_Change) - _LAST_RESORT)
+    return found[0] if found else Repair(message, "")
+
+
+def _made[Made](make: Callable[[], Made]) -> Made | None:
+    """What it makes; None where that fails as nobody has thought of: it costs the message no more than a form."""
+    try:
+        return make()
+    except NoRoom:
+        raise
+    except Exception:
+        log.exception("A form of a refused message could not be made.")
+        return None
 
 
 def _ladder(reason: str, line_bytes: int | None) -> list[_Change]:
@@ -122,18 +152,55 @@ def _ladder(reason: str, line_bytes: int | None) -> list[_Change]:
     return [*named, *others, *([_Change.FLAGS] if _Change.KEYWORDS in named else [])]
 
 
-def _on_body(message_id: str, line_bytes: int | None) -> dict[_Change, Step]:
-    """The changes of the bytes in the order in which they are made: none undoes or needs what comes after it."""
-    return {
-        _Change.NUL: without_nul,
-        _Change.LINE_ENDS: with_crlf,
-        _Change.LAST_LINE: with_last_line_end,
-        _Change.WELL_FORMED: on_header(well_formed),
-        _Change.RECEIPTS: on_header(receipts_quieted),
-        _Change.MESSAGE_ID: on_header(with_message_id(message_id)),
-        _Change.ENCODED: on_header(encoded),
-        _Change.LONG_LINES: folded(line_bytes or LONGEST_LINE),
-    }
+class _Original:
+    """A refused message, its forms, and what they have to keep of it, read when it is first wanted."""
+
+    def __init__(self, message: Message, line_bytes: int | None) -> None:
+        self._message = message
+        self._line_bytes = line_bytes
+
+    def after(self, made: Collection[_Change]) -> tuple[Repair, bytes] | None:
+        """The form after these changes and the digest of its body; None where it would not be known again."""
+        kept, words = _with_metadata(self._message, made)
+        steps = {change: step for change, step in self._steps.items() if change in made}
+        for known_by in ({}, {_Change.MESSAGE_ID: on_header(with_message_id_instead(self._message_id))}):
+            body, digest, more = _with_body(self._message.body, steps | known_by)
+            if _key(body, kept.internaldate) == self._key:
+                return Repair(replace(kept, body=body), ", ".join([*words, *more])), digest
+        return None
+
+    def attached(self, reason: str) -> Repair:
+        """The note with the message as its attachment."""
+        kept, words = _with_metadata(self._message, _ladder(reason, None))
+        body = wrapped(self._message, reason, self._message_id)
+        return Repair(replace(kept, body=body), ", ".join([*words, WRAPPED]))
+
+    @cached_property
+    def _key(self) -> bytes:
+        return _key(self._message.body, self._message.internaldate)
+
+    @cached_property
+    def _message_id(self) -> str:
+        passing = _Passing(self._message.body.pieces())
+        for _ in passing:
+            pass
+        return added_id(self._key, passing.digest())
+
+    @cached_property
+    def _steps(self) -> dict[_Change, Step]:
+        """The changes of the bytes in the order in which they are made: none undoes or needs what comes after it."""
+        if is_binary(self._message.body.pieces()):
+            return {}
+        return {
+            _Change.NUL: without_nul,
+            _Change.LINE_ENDS: with_crlf,
+            _Change.LAST_LINE: with_last_line_end,
+            _Change.WELL_FORMED: on_header(well_formed),
+            _Change.RECEIPTS: on_header(receipts_quieted),
+            _Change.MESSAGE_ID: on_header(with_message_id(self._message_id)),
+            _Change.ENCODED: on_header(encoded),
+            _Change.LONG_LINES: folded(self._line_bytes or LONGEST_LINE),
+        }
 
 
 def _with_metadata(message: Message, made: Collection[_Change]) -> tuple[Message, list[str]]:
@@ -159,15 +226,8 @@ def _with_body(body: Body, steps: dict[_Change, Step]) -> tuple[Body, bytes, lis
     return made if changed else body, digests[-1], [*changed]
 
 
-def _digest(body: Body) -> bytes:
-    passing = _Passing(body.pieces())
-    for _ in passing:
-        pass
-    return passing.digest()
-
-
-def _message_id(digest: bytes) -> str:
-    return f"{digest.hex()}@{ADDED_ID_DOMAIN}"
+def _key(body: Body, internaldate: str) -> bytes:
+    return identity_of(header_in(body), len(body), instant_of(internaldate)).key
 
 
 class _Passing:

@@ -13,16 +13,17 @@ from email.utils import format_datetime, formataddr, formatdate, getaddresses, p
 
 from mailferry.imap.body import Body
 from mailferry.imap.dates import instant_of
+from mailferry.imap.encoded_words import legible
 from mailferry.imap.failures import one_line
-from mailferry.imap.identity import header_fields, instant_of_header, message_id_of
+from mailferry.imap.identity import DATE_LIMIT, header_fields, header_in, instant_of_header, message_id_of
 from mailferry.imap.values import Message
-from mailferry.transfer.header_repairs import HEADER_LIMIT, decoded, parted
 
 #: Characters of a subject, as many as Exchange keeps, and of a name beside an address.
 _SUBJECT_LIMIT, _NAME_LIMIT = 255, 100
 
-_ADDRESS = re.compile(r"[!#-'*+\--9=?A-Z^-~]{1,64}@[0-9A-Za-z.\-]{1,255}")
-_IDENTIFIER = re.compile(r"[!-;=?-~]{1,250}")
+#: Nothing that could be taken for an encoded word: its charset may be what the server does not like.
+_ADDRESS = re.compile(r"(?!.*=\?)[!#-'*+\--9=?A-Z^-~]{1,64}@[0-9A-Za-z.\-]{1,255}")
+_IDENTIFIER = re.compile(r"(?!.*=\?)[!-;=?-~]{1,250}")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 
 _NOTE = """\
@@ -44,7 +45,7 @@ def wrapped(message: Message, reason: str, message_id: str) -> Body:
 
     The attachment is base64 (RFC 2045 §6.8) of type `application/octet-stream`, as `message/rfc822` must not be
     encoded: decoded, it is the original byte for byte. The whole is 37 % larger than the original. `message_id`
-    (without brackets) is for an original without a usable one.
+    (without brackets) is for an original whose own can't be repeated.
     """
     boundary = f"mailferry-{message_id.partition('@')[0]}"
     return Body.collected(_pieces(message, one_line(reason), message_id, boundary))
@@ -86,8 +87,7 @@ def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _header_of(message: Message, message_id: str) -> list[str]:
-    head, _ = parted(iter((message.body.head(HEADER_LIMIT),)))
-    fields = header_fields(head or b"")
+    fields = header_fields(header_in(message.body))
     own_id = message_id_of(fields.get("message-id", ""))
     lines = {
         "Message-ID": f"<{own_id if _IDENTIFIER.fullmatch(own_id) else message_id}>",
@@ -101,15 +101,27 @@ def _header_of(message: Message, message_id: str) -> list[str]:
 
 def _date(date: str, internaldate: str) -> str:
     """The original's own date, else the date of its receipt."""
-    if instant_of_header(date) is not None:
-        return format_datetime(parsedate_to_datetime(date))
-    received = instant_of(internaldate)
-    return "" if received is None else formatdate(received)
+    instant = instant_of_header(date)
+    if instant is None:
+        instant = instant_of(internaldate)
+    else:
+        with suppress(ValueError):  # the 30th of February, or a zone of more than a day
+            return format_datetime(parsedate_to_datetime(date[:DATE_LIMIT]))
+    with suppress(ValueError):  # after the year 9999
+        return "" if instant is None else formatdate(instant)
+    return ""
 
 
 def _words(field: str, most: int) -> str:
-    words = one_line(decoded(field))[:most]
-    return words if words.isascii() else Header(words, "utf-8").encode(linesep="\r\n")
+    return _encoded(one_line(legible(field))[:most])
+
+
+def _encoded(words: str) -> str:
+    return words if _is_plain(words) else Header(words, "utf-8").encode(linesep="\r\n")
+
+
+def _is_plain(words: str) -> bool:
+    return words.isascii() and "=?" not in words
 
 
 def _addresses(field: str) -> str:
@@ -121,10 +133,8 @@ def _addresses(field: str) -> str:
 
 
 def _address(name: str, address: str) -> str:
-    words = one_line(decoded(name))[:_NAME_LIMIT]
-    if words.isascii():
-        return formataddr((words, address))
-    return f"{Header(words, 'utf-8').encode(linesep='\r\n')} <{address}>"
+    words = one_line(legible(name))[:_NAME_LIMIT]
+    return formataddr((words, address)) if _is_plain(words) else f"{_encoded(words)} <{address}>"
 
 
 def _identifiers(field: str) -> str:

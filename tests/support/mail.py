@@ -1,4 +1,4 @@
-"""The demo's mail for tests, put where a test wants it."""
+"""The demo's mail and the odd mail for tests, put where a test wants them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from demo.compare import Fingerprint, mailbox_of
 from demo.fill import NotFilled, fill
-from demo.mail import FOLDERS, GeneratedMessage, messages, odd_messages, oversize
+from demo.mail import FOLDERS, GeneratedMessage, messages, oversize
 from tests.support.dovecot import Dovecot
+from tests.support.odd_mail import odd_messages
 
 __all__ = ["FOLDERS", "GeneratedMessage", "NotFilled", "fill_user", "mail_of", "messages", "odd_messages", "oversize"]
 

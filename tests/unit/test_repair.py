@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import email.message
 import email.policy
 import re
 import tracemalloc
@@ -15,10 +16,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailferry.errors import NoRoom
 from mailferry.imap.body import Body
-from mailferry.imap.identity import header_fields, readable
+from mailferry.imap.dates import instant_of
+from mailferry.imap.encoded_words import readable
+from mailferry.imap.identity import added_id, header_fields, identity_of
 from mailferry.imap.values import Message
-from mailferry.transfer import header_repairs
+from mailferry.transfer import header_repairs, repair
+from mailferry.transfer.folding import folded
 from mailferry.transfer.header_repairs import (
     HEADER_LIMIT,
     encoded,
@@ -27,10 +32,11 @@ from mailferry.transfer.header_repairs import (
     well_formed,
     with_message_id,
 )
-from mailferry.transfer.line_repairs import Step, folded, with_crlf, with_last_line_end, without_nul
-from mailferry.transfer.repair import LONGEST_LINE, Repair, attached, everything, repairs
+from mailferry.transfer.line_repairs import Step, is_binary, with_crlf, with_last_line_end, without_nul
+from mailferry.transfer.repair import LONGEST_LINE, Repair, attached, everything, last_forms, repairs
 from mailferry.transfer.wrap import wrapped
 
+QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n"
 GENERIC = "Command Argument Error. 11"
 DATE = "01-Jan-2020 00:00:00 +0000"
 LONGEST = 100
@@ -70,6 +76,13 @@ PARTS = [
         b"\x7f",
     ),
     *(b"=?utf-8?q?=C3=A4?=", b"=?x?q??=", "漢字".encode() * 9, "漢字".encode("gbk")),
+    *(b"=?TELETEX?Q?Gr=C8ue?=", b"=?utf-7?q?+2AA-?=", "=?ü?q?a?=".encode(), b"=?", b"?="),
+    *(b"Message-ID: <\xfc@b>", b"Message-ID: <" + b"i" * 300 + b"@b>", b"In-Reply-To: ", b"Cc: ", b"References: "),
+    *(b"Date: ", b"Wed, 29 Feb 2012 23:59:59 ", b"Wed, 32 Feb 2012 25:61:61 ", b"+0100", b"-2400", b"9999"),
+    *(b"\xef\xbb\xbf", b" goes on\r\n", b"M" * 90 + b":", b"=3D" * 40, b"=" * 120),
+    *(b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: message/rfc822\r\n", b"--b\r\n", b"--b--\r\n"),
+    *(b"Content-Transfer-Encoding: quoted-printable\r\n", b"X-Message-ID: <c@d>\r\n"),
+    b"Message-ID: <" + added_id(bytes(16), bytes(8)).encode() + b">\r\n",
 ]
 MAIL = st.one_of(st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join), st.binary(max_size=200))
 SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=8)
@@ -77,6 +90,12 @@ SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=8)
 
 def message(body: bytes, flags: tuple[str, ...] = ()) -> Message:
     return Message(1, flags, DATE, Body(body))
+
+
+def key(message: Message) -> bytes:
+    """As the server's answer to FETCH of its header fields gives it."""
+    header = re.split(rb"(?:\A|\n)\r?\n", bytes(message.body), maxsplit=1)[0]
+    return identity_of(header, len(message.body), instant_of(message.internaldate)).key
 
 
 def chopped(data: bytes, sizes: Iterable[int]) -> Iterator[bytes]:
@@ -105,6 +124,10 @@ def attachment(data: bytes) -> bytes:
     content = attached.get_payload(decode=True)
     assert isinstance(content, bytes)
     return content
+
+
+def parsed(data: bytes) -> email.message.Message:
+    return email.message_from_bytes(data)
 
 
 def note(repair: Repair) -> EmailMessage:
@@ -169,13 +192,48 @@ def test_the_last_line_ends_and_all_before_it_is_the_same(data: bytes) -> None:
 def test_folded_lines_fit_and_nothing_but_white_space_is_added(data: bytes, longest: int) -> None:
     repaired = after(folded(longest), data)
     assert all(len(line.removesuffix(b"\r")) + 2 <= longest for line in repaired.split(b"\n"))
-    assert repaired.translate(None, b" \r\n") == data.translate(None, b" \r\n")
+    # Soft line breaks of quoted-printable parts are told from other text in tests of their own.
+    assert repaired.translate(None, b"= \r\n") == data.translate(None, b"= \r\n")
 
 
 @given(data=st.binary(max_size=300).map(lambda data: b"\r\n" + data))
 def test_in_the_text_only_line_ends_are_added(data: bytes) -> None:
     repaired = after(folded(LONGEST), data)
     assert repaired.translate(None, b"\r\n") == data.translate(None, b"\r\n")
+
+
+@given(contents=st.lists(st.binary(max_size=300), min_size=3, max_size=3), plain=st.sampled_from([b"x", b"=", b"=3D"]))
+def test_what_is_quoted_printable_says_the_same_octets(contents: list[bytes], plain: bytes) -> None:
+    inner, outer, alone = (b"".join(b"=%02X" % octet for octet in content) + b"= \t=41\r\n" for content in contents)
+    letter = b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n" + QUOTED + b"\r\n" + inner
+    data = b"".join(
+        (
+            *(b'Content-Type: multipart/mixed;\r\n boundary="one"\r\n\r\n--one\r\n', letter, b"--one\r\n", QUOTED),
+            *(b"Content-Type: multipart/mixed; boundary=two\r\n\r\n--two\r\n", QUOTED, b"\r\n", outer, b"--two--\r\n"),
+            *(plain * 200, b"\r\n--one\r\nContent-Type: text/plain\r\n\r\n--three\r\n", QUOTED, b"\r\n", plain * 200),
+            *(b"\r\n--one\r\nX-Long:", b" word" * 50, b"\r\n", QUOTED, b"\r\n", alone, b"--one--\r\n"),
+        )
+    )
+    repaired = after(folded(LONGEST), data)
+    parts, as_before = ([part for part in parsed(each).walk() if not part.is_multipart()] for each in (repaired, data))
+    assert max(map(len, repaired.split(b"\r\n"))) <= LONGEST - 2
+    for part, before in zip(parts, as_before, strict=True):
+        content, octets = (each.get_payload(decode=True) for each in (part, before))
+        assert isinstance(content, bytes)
+        assert isinstance(octets, bytes)
+        assert part.get("X-Long", "").split() == before.get("X-Long", "").split()
+        if part["Content-Transfer-Encoding"]:
+            assert content == octets
+        else:
+            assert content.replace(b"\r\n", b"") == octets.replace(b"\r\n", b"")
+            assert b"=\r\n" not in content or plain == b"="
+
+
+def test_no_escape_is_cut_in_two_where_the_encoding_is_not_known() -> None:
+    for shift in range(3):
+        for line in after(folded(LONGEST), b"\r\n" + b"x" * shift + b"=C3" * 500).split(b"\r\n"):
+            assert line.startswith((b"x", b"=")) or not line
+            assert line.count(b"=") == line.count(b"C3")
 
 
 @given(text=st.text(alphabet="aä€𝄞", min_size=20, max_size=300))
@@ -261,6 +319,23 @@ def test_no_form_is_offered_twice_and_changes_only_grow(data: bytes, reason: str
     assert attachment(forms[-1][2]) == data
 
 
+@given(
+    data=MAIL,
+    reason=st.sampled_from(["", "NUL", "bare newline", "invalid header", "flag", "bad date", "message-id"]),
+    date=st.sampled_from([DATE, "", "31-Dec-9999 23:59:59 -1400", "01-Jan-1900 00:00:00 +0000"]),
+    limit=st.sampled_from([10, 100, HEADER_LIMIT]),
+)
+def test_every_form_can_be_made_and_is_known_again(data: bytes, reason: str, date: str, limit: int) -> None:
+    original = Message(1, ("\\Seen", "junk"), date, Body(data))
+    unforeseen = patch.object(repair.log, "exception", side_effect=AssertionError)
+    with unforeseen, patch.object(header_repairs, "HEADER_LIMIT", limit):
+        forms = [everything(original, LONGEST), *repairs(original, reason, LONGEST)]
+    assert {key(form.message) for form in forms} == {key(original)}
+    head = bytes(forms[-1].message.body).partition(b"\r\n\r\n")[0]
+    assert b"TELETEX" not in head
+    assert head.isascii()
+
+
 @given(data=MAIL)
 def test_everything_at_once_leaves_nothing_to_repair(data: bytes) -> None:
     repaired = everything(message(data, ("\\Seen", "junk")), LONGEST)
@@ -312,6 +387,8 @@ def test_8_bit_words_become_encoded_words_in_their_place(before: bytes, afterwar
         (b"Subject: x\r\nHello Bob,\r\n\r\nbye", b"Subject: x\r\n\r\nHello Bob,\r\n\r\nbye"),
         (b"Subject: x", b"Subject: x\r\n\r\n"),
         (b"Hello,\nno header here\n", b"\r\nHello,\nno header here\n"),
+        (b"\xef\xbb\xbfTo: a\nCc: b\n\nc", b"X-Unreadable: \xef\xbb\xbfTo: a\nCc: b\n\nc"),
+        (b" goes on\r\nCc: b\r\n\r\nc", b"X-Unreadable:  goes on\r\nCc: b\r\n\r\nc"),
     ],
 )
 def test_the_header_gets_its_form(before: bytes, afterwards: bytes) -> None:
@@ -411,7 +488,8 @@ def test_the_ladder_climbs_from_the_smallest_change() -> None:
     ],
 )
 def test_what_the_server_names_is_changed_first_and_alone(reason: str, first: str) -> None:
-    body = b"Subject: \xfc\r\nno field\r\nReturn-Receipt-To: x\r\n\r\nnul\0 and bare\nline " + b"y" * 12_000
+    fields = b"Date: Mon, 2 Mar 2009 10:00:00 +0100\r\nSubject: \xfc\r\nno field\r\nReturn-Receipt-To: x\r\n"
+    body = fields + b"\r\nnul\0 and bare\nline " + b"y" * 12_000
     assert climb(body, reason, flags=("\\Seen", "junk"))[0].changes.startswith(first)
     assert "," not in climb(body, reason, flags=("\\Seen", "junk"))[0].changes
 
@@ -447,9 +525,96 @@ def test_the_same_message_gets_the_same_id_again() -> None:
     assert first.changes == "a Message-ID added"
     assert bytes(first.message.body) == bytes(second.message.body)
     identifier = header_fields(bytes(first.message.body))["message-id"]
-    assert re.fullmatch(r"<[0-9a-f]{32}@mailferry\.invalid>", identifier)
+    assert re.fullmatch(r"<[0-9a-f]{16}\.[0-9a-f]{32}@mailferry\.invalid>", identifier)
     assert note(note_of_first)["Message-ID"] == identifier
     assert header_fields(bytes(climb(body + b"x\r\n")[0].message.body))["message-id"] != identifier
+
+
+@pytest.mark.parametrize(
+    ("header", "change", "kept"),
+    [
+        (b"Message-ID: <gr\xfc\xdfe@b>\r\n", "8-bit", b"X-Message-ID: "),
+        (b"Message-ID: <a\0b@c>\r\n", "NUL", b"X-Message-ID: <ab@c>"),
+        (b"Message-ID: <a\rb@c>\r\n", "single CR", b"X-Message-ID: <a\r\n b@c>"),
+        (b"Subject: a\0b\r\n", "NUL", b"Subject: ab"),
+    ],
+)
+def test_where_its_identity_would_change_it_gets_an_id_that_tells_it(header: bytes, change: str, kept: bytes) -> None:
+    body = header + b"Date: Mon, 2 Mar 2009 10:00:00 +0100\r\n\r\nx\r\n"
+    form = next(form for form in climb(body) if change in form.changes)
+    assert "a Message-ID added" in form.changes
+    assert bytes(form.message.body).startswith(b"Message-ID: <")
+    assert kept in bytes(form.message.body)
+    assert key(form.message) == key(message(body))
+
+
+def test_a_message_that_only_its_receipt_dates_gets_an_id_when_that_is_left_out() -> None:
+    body = b"Subject: x\r\n\r\nx\r\n"
+    first = climb(body, "Invalid internal date")[0]
+    assert first.changes == "the date of receipt left out, a Message-ID added"
+    assert (first.message.internaldate, key(first.message)) == ("", key(message(body)))
+
+
+def test_a_form_that_would_not_be_known_again_is_not_offered() -> None:
+    body = b"X-Filler: " + b"x" * HEADER_LIMIT + b"\r\nMessage-ID: <a\0b@c>\r\n\r\nx\r\n"
+    climbed = climb(body)
+    assert [form.changes for form in climbed] == ["the original, unchanged, as an attachment of a note"]
+    assert key(climbed[0].message) == key(message(body))
+    assert everything(message(body), LONGEST).changes == ""
+
+
+def test_a_form_that_can_not_be_made_costs_only_itself(caplog: pytest.LogCaptureFixture) -> None:
+    body = b"Subject: \xfc\r\n\r\nno line end"
+    with patch.object(repair, "encoded", side_effect=RuntimeError):
+        climbed = climb(body)
+        (last,) = last_forms(message(body), "", None)
+    assert [form.changes for form in climbed] == [
+        "a line end added to the last line",
+        "a line end added to the last line, a Message-ID added",
+        "the original, unchanged, as an attachment of a note",
+    ]
+    assert attachment(bytes(last.message.body)) == body
+    assert "could not be made" in caplog.text
+    with patch.object(repair, "wrapped", side_effect=RuntimeError):
+        assert "attachment" not in climb(body)[-1].changes
+
+
+def test_no_room_for_a_form_is_told() -> None:
+    with patch.object(repair, "encoded", side_effect=NoRoom("full", "wait")), pytest.raises(NoRoom):
+        climb(b"Subject: \xfc\r\n\r\nx\r\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "binary"),
+    [
+        (b"be\0fore", False),
+        (b"text\r\n" + b"\0" * 9_999, False),
+        (b"\0" * 9_999, False),
+        (b"string\0\n" * 999, False),
+        (b"a\0bc" * 16, False),
+        (b"a\0bc" * 17, True),
+        ("Hello".encode("utf-16-le"), True),
+        ("Привет.\r\n".encode("utf-16-be"), True),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", True),
+        (bytes(range(256)), True),
+        (bytes(range(1, 256)), False),
+        (b"", False),
+    ],
+)
+def test_nuls_of_texts_are_told_from_those_of_other_data(data: bytes, *, binary: bool) -> None:
+    for size in (1, 2, 3, 999_999):
+        assert is_binary(chopped(data, [size])) is binary
+    changed = [form.changes for form in climb(b"Message-ID: <a@b>\r\n\r\n" + data) if "NUL" in form.changes]
+    assert bool(changed) is (b"\0" in data and not binary)
+
+
+def test_in_a_header_over_the_limit_fields_are_folded_all_the_same() -> None:
+    cc = b"Cc: " + b",".join(b"person%d@example.org" % number for number in range(20_000))
+    repaired = after(folded(LONGEST_LINE), cc + b"\r\n\r\n" + b"y" * 10_000)
+    first, *others = repaired.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert all(line.startswith(b" ") and len(line) <= LONGEST_LINE - 2 for line in others)
+    assert (first + b"".join(others)).replace(b" ", b"") == cc.replace(b" ", b"")
+    assert repaired.endswith(b"\r\n\r\n" + b"y" * (LONGEST_LINE - 2) + b"\r\n" + b"y" * (10_002 - LONGEST_LINE))
 
 
 def test_the_last_rung_can_be_had_at_once() -> None:
@@ -482,6 +647,29 @@ def test_the_note_is_found_like_the_original() -> None:
     assert body is not None
     assert "Message contains ü and more" in body.get_content()
     assert "message.eml" in body.get_content()
+
+
+@pytest.mark.parametrize(
+    ("date", "written"),
+    [
+        ("Wed, 32 Feb 2012 25:61:61 +2500", "Sat, 03 Mar 2012 01:02:01 -0000"),
+        ("Mon, 2 Mar 2009 10:00:00 +2400", "Sun, 01 Mar 2009 10:00:00 -0000"),
+        ("Mon, 2 Mar 2009 10:00:00 +2359", "Mon, 02 Mar 2009 10:00:00 +2359"),
+    ],
+)
+def test_a_date_that_does_not_exist_is_written_as_the_instant_it_means(date: str, written: str) -> None:
+    assert note(climb(f"Date: {date}\r\n\r\n".encode())[-1])["Date"] == written
+
+
+def test_no_encoded_word_stands_in_the_note_that_could_be_the_cause() -> None:
+    word = b"=?TELETEX?Q?Gr=C8ue?="
+    header = b"Subject: " + word + b" =?x\r\nFrom: " + word + b" <f@b>\r\nTo: " + word + b"@b\r\n"
+    header += b"Message-ID: <" + word + b"@b>\r\nReferences: <" + word + b"@b> <r@b>\r\n"
+    last = climb(header + b"\r\n")[-1]
+    found = note(last)
+    assert b"TELETEX" not in bytes(last.message.body).partition(b"\r\n\r\n")[0]
+    assert (found["Subject"], found["From"], found["To"]) == ("Gr?ue =?x", "Gr?ue <f@b>", None)
+    assert found["References"] == "<r@b>"
 
 
 def test_what_can_not_be_read_is_left_out_of_the_note() -> None:
