@@ -25,8 +25,8 @@ EVERYTHING = "everything@example.test"
 
 #: Not carried by any target.
 NEVER = (ItemKind.TOO_LARGE, ItemKind.UNREADABLE)
-#: What the strict target keeps.
-SYSTEM_FLAGS = ("\\seen", "\\answered", "\\flagged", "\\deleted", "\\draft")
+#: What goes over to the strict target, which says it is Exchange: it gets no `\Deleted`.
+SYSTEM_FLAGS = ("\\seen", "\\answered", "\\flagged", "\\draft")
 
 
 @dataclass(frozen=True)
