@@ -20,7 +20,7 @@ export PYTEST_DEBUG_TEMPROOT := $(CACHE)
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) azurite ## Move three made-up mailboxes from one small IMAP server to another, through the real app
+demo: $(READY) azurite ## Move three made-up mailboxes into a simulated Exchange Online, through the real app
 	@$(PYTHON) -m demo
 
 test: $(READY) azurite dovecot ## All tests, on real servers
