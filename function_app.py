@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 
 from functions.api import blueprint as api
-from functions.engine import check_settings
+from functions.engine import check_settings, start_telemetry
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
@@ -16,6 +16,7 @@ from functions.watch import blueprint as watch
 # The Azure SDK logs every request it makes at INFO.
 logging.getLogger("azure").setLevel(logging.WARNING)
 
+start_telemetry()
 check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.figures import Figures
-from benchmarks.one_process import OneProcess, settings_between
+from benchmarks.one_process import NotTakenIn, OneProcess, settings_between
 from mailferry.errors import SettingsError
 from mailferry.intake.csv_file import Row
 from mailferry.model import Status
@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.cause} {error.remedy}", file=sys.stderr)
         return 1
     ends = zip(options.target_user or options.user, options.user, strict=True)
-    process.take([Row(line, target, user, options.password) for line, (target, user) in enumerate(ends, 1)])
+    try:
+        process.take([Row(line, target, user, options.password) for line, (target, user) in enumerate(ends, 1)])
+    except NotTakenIn as refused:
+        print(refused, file=sys.stderr)
+        return 1
     process.run()
     seconds = time.perf_counter() - began
     lines = process.lines()

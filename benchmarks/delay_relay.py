@@ -11,6 +11,7 @@ import selectors
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -163,7 +164,8 @@ class _End(asyncio.Protocol):
             self.transport.close()
             self._other.transport.close()
         else:
-            self._other.transport.write_eof()
+            with suppress(OSError):  # it is gone, and asyncio has not noticed yet
+                self._other.transport.write_eof()
 
 
 class _Client(_End):

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
-from mailferry.intake.csv_file import CsvFile, Row
-from mailferry.intake.options import BatchOptions
-from mailferry.model import Endpoint, MailboxLine
+from benchmarks.counted_storage import Operations, counted
+from benchmarks.flex import Execution
+from benchmarks.host import places
+from mailferry.intake.csv_file import Row, address_key
+from mailferry.model import MailboxLine
 from mailferry.services import make_services
 from mailferry.settings import read_settings
 from mailferry.state.batches import Batches
 from mailferry.state.clock import utc_now
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, read_folder_job, read_mailbox_job
+from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from mailferry.state.memory import MemoryQueues, memory_storage
 
 BATCH = "copy"
-HOST_JSON = Path(__file__).resolve().parent.parent / "host.json"
+#: Makes an address of a login that is none (RFC 2606 §2).
+NO_DOMAIN = "login.invalid"
 
 
 def settings_between(
@@ -47,37 +54,60 @@ def settings_between(
     }
 
 
+class NotTakenIn(ValueError):
+    """Some rows can't be taken in; the text says which and why."""
+
+
 class OneProcess:
     """`take` mailboxes, `run` until nothing is left to do, look at the `lines`; `sync` begins an incremental pass.
 
-    `settings` are app settings that name both servers; SEALING_KEY is made up. Raises what bad settings raise.
+    `settings` are app settings that name both servers; SEALING_KEY is made up. `instances` is how many instances of the
+    function app the process stands for, each with places for the jobs of each queue. Raises what bad settings raise.
     """
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], *, instances: int = 1) -> None:
+        self._operations = Operations()
         self._queues = _Jobs()
-        self._storage = replace(memory_storage(), queues=self._queues)
+        self._storage = counted(replace(memory_storage(), queues=self._queues), self._operations)
+        self._instances = instances
         key = base64.b64encode(os.urandom(32)).decode()
-        self._settings = read_settings({"SEALING_KEY": key, **settings})
-        self._services = make_services(self._settings, self._storage)
+        self._services = make_services(read_settings({"SEALING_KEY": key, **settings}), self._storage)
+        #: What the functions have done.
+        self.executions: list[Execution] = []
+
+    @property
+    def operations(self) -> Counter[str]:
+        """What was asked of storage so far, by name."""
+        return self._operations.counts()
 
     def take(self, rows: Sequence[Row]) -> None:
-        """Take the mailboxes in. Not as a CSV: its check of addresses would refuse servers whose logins have no @."""
-        source = self._settings.source
-        assert source is not None  # noqa: S101 - the caller's settings name it
-        endpoint = Endpoint(source.host, source.port, source.security, source.check_certificate)
-        intake = self._services.intake
-        intake._write(BATCH, CsvFile(tuple(rows), (), ()), BatchOptions(endpoint))
-        intake.admission.admit(endpoint.id)
+        """Drop them as a CSV; targets may have logins that are no addresses. Raises NotTakenIn."""
+        addresses = [row.address if "@" in row.address else f"{row.address}@{NO_DOMAIN}" for row in rows]
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("EmailAddress", "UserName", "Password"))
+        writer.writerows((at, row.user, row.password) for at, row in zip(addresses, rows, strict=True))
+        self._storage.blobs.write("batches", f"{BATCH}.csv", text.getvalue().encode(), "text/csv")
+        self._services.intake.take(f"{BATCH}.csv")
+        if len(self.lines()) < len(rows):
+            raise NotTakenIn(self._report("intake.csv"))
+        for at, row in zip(addresses, rows, strict=True):
+            if at != row.address:
+                self._log_in_as(at, row.address)
 
     def sync(self) -> None:
         """Put every mailbox in line for an incremental pass."""
         self._services.sync.run()
 
     def run(self) -> None:
-        """Run jobs, as many side by side as one instance of the function app does, until none is left."""
-        places = _places()
-        with ThreadPoolExecutor(places) as pool:
-            for place in [pool.submit(self._work) for _ in range(places)]:
+        """Run jobs, as many side by side as the instances have places for, until none is left."""
+        kinds: tuple[tuple[str, Callable[[str], None]], ...] = (
+            (MAILBOX_JOBS, lambda body: self._services.plans.run(read_mailbox_job(body))),
+            (FOLDER_JOBS, lambda body: self._services.chunks.run(read_folder_job(body))),
+        )
+        workers = [(*kind, instance) for kind in kinds for instance in range(self._instances) for _ in range(places())]
+        with ThreadPoolExecutor(len(workers)) as pool:
+            for place in [pool.submit(self._work, *worker) for worker in workers]:
                 place.result()
 
     def lines(self) -> list[MailboxLine]:
@@ -86,21 +116,23 @@ class OneProcess:
 
     def skipped(self) -> str:
         """The report `skipped.csv` as text."""
-        blob = self._storage.blobs.read("reports", f"{BATCH}/skipped.csv")
+        return self._report("skipped.csv")
+
+    def _report(self, name: str) -> str:
+        blob = self._storage.blobs.read("reports", f"{BATCH}/{name}")
         return blob.data.decode("utf-8-sig") if blob else ""
 
-    def _work(self) -> None:
-        while job := self._queues.next():
-            try:
-                self._run(*job)
-            finally:
-                self._queues.done()
+    def _log_in_as(self, address: str, login: str) -> None:
+        Mailboxes(self._storage).change(mailbox_id(address_key(address)), lambda found: replace(found, login=login))
 
-    def _run(self, queue: str, body: str) -> None:
-        if queue == MAILBOX_JOBS:
-            self._services.plans.run(read_mailbox_job(body))
-        else:
-            self._services.chunks.run(read_folder_job(body))
+    def _work(self, queue: str, handle: Callable[[str], None], instance: int) -> None:
+        while body := self._queues.next(queue):
+            began = time.perf_counter()
+            try:
+                handle(body)
+            finally:
+                self.executions.append(Execution(queue, instance, began, time.perf_counter()))
+                self._queues.done()
 
 
 class _Jobs(MemoryQueues):
@@ -116,17 +148,16 @@ class _Jobs(MemoryQueues):
             super().send(queue, body, delay)
             self._changed.notify_all()
 
-    def next(self) -> tuple[str, str] | None:
-        """The next job that is due, as queue and body; waits for it. None when there is none and none will come."""
+    def next(self, queue: str) -> str | None:
+        """The next job of this queue that is due; waits for it. None when all queues are empty and will stay so."""
         with self._changed:
             while True:
-                for queue in (MAILBOX_JOBS, FOLDER_JOBS):
-                    if body := self.take(queue):
-                        self._at_work += 1
-                        return queue, body
-                due = self.next_due()
-                if due is None and not self._at_work:
+                if body := self.take(queue):
+                    self._at_work += 1
+                    return body
+                if not self._at_work and self.next_due() is None:
                     return None
+                due = min((sent.due for sent in self.messages.get(queue, [])), default=None)
                 self._changed.wait((due - utc_now()).total_seconds() if due else None)
 
     def done(self) -> None:
@@ -134,9 +165,3 @@ class _Jobs(MemoryQueues):
         with self._changed:
             self._at_work -= 1
             self._changed.notify_all()
-
-
-def _places() -> int:
-    """How many jobs the host runs at once."""
-    queues = json.loads(HOST_JSON.read_text("utf-8"))["extensions"]["queues"]
-    return int(queues["batchSize"]) + int(queues["newBatchThreshold"])

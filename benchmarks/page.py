@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.contest import CEILING, OURS, Row
 from benchmarks.incremental import Pass
+from benchmarks.markdown import machine, rate, replace_section, table
 from benchmarks.memory import Peak
 from benchmarks.plot import Bar, Group, bar_chart
 
 BEGIN = "<!-- Written by `make bench` from here -->"
-END = "<!-- to here -->"
 PLOT = "performance.svg"
 PLOT_TITLE = "Messages a second by round trip, whole process, logarithmic"
 WITHOUT_START = f"{OURS}, without the start of Python"
@@ -74,17 +71,12 @@ def section(results: Results, command: str, versions: Iterable[str]) -> str:
     parts += [_cost(results.speed)] if results.speed else []
     parts += [_memory(results.peaks)] if results.peaks else []
     parts += [_incremental(results.passes)] if results.passes else []
-    return "\n\n".join([*parts, f"`{command}`, {_machine()}; {', '.join(versions)}."])
+    return "\n\n".join([*parts, f"`{command}`, {machine()}; {', '.join(versions)}."])
 
 
 def write(results: Results, text: str, docs: Path) -> None:
     """Put the text between the markers of performance.md and draw the plot. Raises ValueError without markers."""
-    page = docs / "performance.md"
-    before, begin, rest = page.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{page} has lost its markers: {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n![{PLOT_TITLE}]({PLOT})\n\n{text}\n\n{END}{after}", "utf-8")
+    replace_section(docs / "performance.md", BEGIN, f"![{PLOT_TITLE}]({PLOT})\n\n{text}")
     (docs / PLOT).write_text(plot(results), "utf-8")
 
 
@@ -128,11 +120,11 @@ def _lines(rows: Iterable[Row]) -> list[_Line]:
 def _speed(round_trip: float, rows: Sequence[Row]) -> str:
     lines = _lines(rows)
     ceiling = next((line.per_second for line in lines if line.name == CEILING), None)
-    table = [_speed_cells(line, ceiling) for line in lines]
-    table += [(row.contestant, _count(row), row.failed, "", "", "", "", "") for row in rows if row.run is None]
+    cells = [_speed_cells(line, ceiling) for line in lines]
+    cells += [(row.contestant, _count(row), row.failed, "", "", "", "", "") for row in rows if row.run is None]
     heading = f"### {1000 * round_trip:.0f} ms of round trip"
     names = ("", "messages", "seconds", "messages/s", "MB/s", "of the ceiling", "byte for byte", "flags and dates too")
-    return f"{heading}\n\n{_table(names, table)}"
+    return f"{heading}\n\n{table(names, cells)}"
 
 
 def _speed_cells(line: _Line, ceiling: float | None) -> tuple[str, ...]:
@@ -144,7 +136,7 @@ def _speed_cells(line: _Line, ceiling: float | None) -> tuple[str, ...]:
         f"**{line.name}**" if line.name == OURS else line.name,
         _count(row),
         f"{line.seconds:.2f}{runs}",
-        _rate(line.per_second),
+        rate(line.per_second),
         f"{megabytes / line.seconds:,.1f}",
         _share(line.per_second / ceiling) if ceiling else "",
         f"{run.arrived.exact:,}",
@@ -155,7 +147,7 @@ def _speed_cells(line: _Line, ceiling: float | None) -> tuple[str, ...]:
 def _throttled(found: Throttled) -> str:
     bound = found.connections / found.round_trip
     rows = [
-        (line.name, _count(line.row), f"{line.seconds:.2f}", _rate(line.per_second), f"{line.per_second / bound:.2f}")
+        (line.name, _count(line.row), f"{line.seconds:.2f}", rate(line.per_second), f"{line.per_second / bound:.2f}")
         for line in _lines([found.row])
     ]
     if found.row.failed:
@@ -166,7 +158,7 @@ def _throttled(found: Throttled) -> str:
         f"Connections / round trip allow {bound:.0f} messages a second."
     )
     names = ("", "messages", "seconds", "messages/s", "of what is allowed")
-    return f"### One command in flight, {limits}\n\n{bounded}\n\n{_table(names, rows)}"
+    return f"### One command in flight, {limits}\n\n{bounded}\n\n{table(names, rows)}"
 
 
 def _cost(speed: dict[float, list[Row]]) -> str:
@@ -176,7 +168,7 @@ def _cost(speed: dict[float, list[Row]]) -> str:
         (row.contestant, f"{1000 * row.run.cpu_seconds / row.account.filled.messages:.2f} s") for row in rows if row.run
     ]
     return (
-        f"### CPU per 1,000 messages\n\nOf the tool's own process, its start included.\n\n{_table(('', 'CPU'), cells)}"
+        f"### CPU per 1,000 messages\n\nOf the tool's own process, its start included.\n\n{table(('', 'CPU'), cells)}"
     )
 
 
@@ -187,7 +179,7 @@ def _memory(peaks: Sequence[Peak]) -> str:
         for peak in peaks
     ]
     names = ("mailboxes at once", "bytes of the message in each", "peak memory", "over the first row")
-    return f"### Memory\n\n{_table(names, cells)}"
+    return f"### Memory\n\n{table(names, cells)}"
 
 
 def _incremental(passes: Sequence[Pass]) -> str:
@@ -196,7 +188,7 @@ def _incremental(passes: Sequence[Pass]) -> str:
         for one in passes
     ]
     names = ("pass", "messages in the mailbox", "seconds", "traffic, both servers, both ways", "connections")
-    return f"### Incremental\n\n{_table(names, cells)}"
+    return f"### Incremental\n\n{table(names, cells)}"
 
 
 def _kilobytes(size: int) -> str:
@@ -207,22 +199,5 @@ def _count(row: Row) -> str:
     return f"{row.account.filled.messages:,}"
 
 
-def _rate(per_second: float) -> str:
-    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
-
-
 def _share(part: float) -> str:
     return f"{part:.2f}" if part >= 0.1 else f"{part:.4f}"
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = [names, ["---", *["---:"] * (len(names) - 1)]]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |" for cells in (*head, *rows))
-
-
-def _machine() -> str:
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return (
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}; {os.cpu_count()} × {model[0].split(': ')[1] if model else 'CPU'}; "
-        f"Python {platform.python_version()}"
-    )

@@ -11,7 +11,6 @@ import csv
 import datetime as dt
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -25,6 +24,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.host import places
+from benchmarks.markdown import machine
+from benchmarks.processor import machine_seconds, process_seconds
 from benchmarks.storage_meter import StorageMeter
 from demo.fill import fill
 from demo.mail import messages
@@ -171,15 +173,7 @@ def _seconds_in(function: str, data: Path) -> float:
 
 
 def _cpu_seconds(app: int, azurite: int) -> dict[str, float]:
-    """CPU seconds so far: of two processes (proc(5), stat: utime and stime), and of the whole machine."""
-    tick = os.sysconf("SC_CLK_TCK")
-
-    def of(pid: int) -> float:
-        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / tick
-
-    user, nice, system, _idle, _wait, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:8])
-    return {"app": of(app), "Azurite": of(azurite), "machine": (user + nice + system + sum(others)) / tick}
+    return {"app": process_seconds(app), "Azurite": process_seconds(azurite), "machine": machine_seconds()}
 
 
 def _peak_kib(pid: int) -> int:
@@ -203,7 +197,7 @@ def report(plain: Run, counted: Run) -> str:
     enqueued = counted.operations["Queue enqueue"]
     polls = max(0, counted.operations["Queue dequeue"] - enqueued) + sum(counted.operations[name] for name in POLLING)
     work = counted.operations.total() - polls
-    slots = _slots()
+    slots = places()
     rest = plain.cpu["machine"] - plain.cpu["app"] - plain.cpu["Azurite"]
     rows: Sequence[tuple[str, str]] = (
         ("messages", f"{plain.messages:,} in {MAILBOXES} mailboxes, {plain.bytes / 1e6:,.1f} MB"),
@@ -226,7 +220,7 @@ def report(plain: Run, counted: Run) -> str:
         ("CPU the machine had", f"{plain.seconds * (os.cpu_count() or 1):.1f} s"),
     )
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    return f"| measure | value |\n|---|---|\n{table}\n\n{_machine()}"
+    return f"| measure | value |\n|---|---|\n{table}\n\n{_conditions()}"
 
 
 def _by_service(run: Run) -> list[tuple[str, int]]:
@@ -236,17 +230,9 @@ def _by_service(run: Run) -> list[tuple[str, int]]:
     return work.most_common()
 
 
-def _slots() -> int:
-    """How many folder jobs the host runs at once."""
-    queues = json.loads((CHECKOUT / "host.json").read_text("utf-8"))["extensions"]["queues"]
-    return int(queues["batchSize"]) + int(queues["newBatchThreshold"])
-
-
-def _machine() -> str:
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+def _conditions() -> str:
     return (
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d}; {os.cpu_count()} × {model[0].split(': ')[1] if model else 'CPU'}; "
-        f"Python {platform.python_version()}; Dovecot on both ends, devhost and Azurite (in memory) beside them; "
+        f"{machine()}; Dovecot on both ends, devhost and Azurite (in memory) beside them; "
         f"{MESSAGES} messages a mailbox in {len(FOLDERS)} folders, median 10 kB, log-normal"
     )
 

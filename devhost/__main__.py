@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from devhost.errors import HostError
 from devhost.hostjson import HostConfig, read_host_json
 from devhost.keys import kept_keys, kept_sealing_key
 from devhost.options import HOST_VISIBILITY, STAND_IN, Options, drop_parser, read_options
+from devhost.recorder import Recorder
 
 
 def say(text: str) -> None:
@@ -36,11 +37,13 @@ def run(options: Options) -> int:
                 _start_azurite(options, stack)
             else:
                 say(f"storage is what {' and '.join(settings.AZURITE_CONNECTIONS)} say; no Azurite is started")
+        invoked = _record(options.telemetry, stack) if options.telemetry else None
         os.chdir(options.app)
         # Imported late: the worker library reads the environment, complete only now, and `drop` needs none of it.
         from devhost.session import Session
 
-        code, orderly = asyncio.run(Session(options, config, kept_keys(options.data / "keys.json"), say).run())
+        keys = kept_keys(options.data / "keys.json")
+        code, orderly = asyncio.run(Session(options, config, keys, say, invoked).run())
     if not orderly:
         # Threads of functions that never end would hold the interpreter for ever.
         sys.stdout.flush()
@@ -70,6 +73,13 @@ def _connection_of(data: Path) -> str:
     if other is None:
         raise HostError(f"no devhost runs on {data} that could be joined; start one first, or give --connection")
     return other.connection
+
+
+def _record(file: Path, stack: ExitStack) -> Callable[[str, float, bool], None]:
+    recorder = stack.enter_context(Recorder(file))
+    os.environ.update(recorder.settings())
+    say(f"telemetry is added to {file}")
+    return recorder.invoked
 
 
 def _start_azurite(options: Options, stack: ExitStack) -> None:

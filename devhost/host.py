@@ -39,6 +39,8 @@ from devhost.worker import Outcome, Value, Worker
 _invocations = logging.getLogger("devhost.invocations")
 _log = logging.getLogger("devhost.host")
 
+type Invoked = Callable[[str, float, bool], None]
+
 
 @dataclass(slots=True)
 class _Parts:
@@ -57,12 +59,23 @@ class _Parts:
 class Host:
     """Serves one app. Everything that can be wrong with the app is found when it is made.
 
+    Args:
+        invoked: is told of every invocation: function, seconds, and whether it went well.
+
     Raises:
         HostError: a binding, a setting, a schedule or a route is not what Azure Functions would take.
     """
 
-    def __init__(self, worker: Worker, config: HostConfig, *, visibility: float = HOST_VISIBILITY) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        config: HostConfig,
+        *,
+        visibility: float = HOST_VISIBILITY,
+        invoked: Invoked | None = None,
+    ) -> None:
         self.worker = worker
+        self._invoked = invoked
         self.config = config
         self.triggers: Mapping[str, Trigger] = {name: trigger_of(each) for name, each in worker.functions.items()}
         self._outputs_of: Mapping[str, dict[str, Output]] = {
@@ -273,6 +286,8 @@ class Host:
         except (AzureError, ValueError) as error:
             outcome = Outcome(error=f"an output cannot be written: {error}")
         took = time.monotonic() - started
+        if self._invoked:
+            self._invoked(name, took, not outcome.error)
         if outcome.error:
             _invocations.error("failed after %.2f s: %s", took, _details(outcome), extra={"function": name})
         else:

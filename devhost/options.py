@@ -32,6 +32,7 @@ class Options:
     until_idle: bool
     wait: float
     grace: float
+    telemetry: Path | None
     quiet: bool
     verbose: bool
 
@@ -65,6 +66,7 @@ def run_parser() -> argparse.ArgumentParser:
         "--wait", type=float, default=30, metavar="SECONDS", help="with --until-idle: for work to turn up (default: 30)"
     )
     add("--grace", type=float, default=30, metavar="SECONDS", help="for running functions at the end (default: 30)")
+    add("--telemetry", type=Path, metavar="FILE", help="add what would be sent to Application Insights to this file")
     add("--quiet", action="store_true", help="show no progress")
     add("--verbose", action="store_true", help="log every invocation")
     return parser
@@ -102,6 +104,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         until_idle=parsed.until_idle,
         wait=parsed.wait,
         grace=parsed.grace,
+        telemetry=parsed.telemetry.resolve() if parsed.telemetry else None,
         quiet=parsed.quiet or joins,
         verbose=parsed.verbose,
     )

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from devhost import logs, progress, running, settings
 from devhost.api import Api
 from devhost.errors import HostError
-from devhost.host import Host
+from devhost.host import Host, Invoked
 from devhost.hostjson import HostConfig
 from devhost.idle import until_idle
 from devhost.keys import Keys
@@ -27,13 +27,21 @@ _LAST_LOOK_SECONDS = 5.0
 
 
 class Session:
-    """One run. `say` tells the person at the terminal something."""
+    """One run. `say` tells the person at the terminal something, `invoked` somebody else of every invocation."""
 
-    def __init__(self, options: Options, config: HostConfig, keys: Keys, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        config: HostConfig,
+        keys: Keys,
+        say: Callable[[str], None],
+        invoked: Invoked | None = None,
+    ) -> None:
         self._options = options
         self._config = config
         self._keys = keys
         self._say = say
+        self._invoked = invoked
         self._stop = asyncio.Event()
         self._signal = 0
 
@@ -41,7 +49,7 @@ class Session:
         """Returns the exit code, and whether every function had ended."""
         worker = await Worker.load(self._options.app)
         logs.set_up(self._config.log_levels, worker.current, verbose=self._options.verbose)
-        host = Host(worker, self._config, visibility=self._options.visibility)
+        host = Host(worker, self._config, visibility=self._options.visibility, invoked=self._invoked)
         for name in self._options.fire:
             if not isinstance(host.triggers.get(name), TimerTrigger):
                 raise HostError(f"there is no timer function {name} to fire")

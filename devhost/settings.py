@@ -18,8 +18,8 @@ DEV_DEFAULTS: Mapping[str, str] = {
     "WATCH_SCHEDULE": "0 * * * * *",
 }
 
-#: Where the app finds the key it seals passwords with: in the setting itself, or in a file.
-SEALING_KEY, SEALING_KEY_FILE = "SEALING_KEY", "SEALING_KEY_FILE"
+#: Where the app finds the key it seals passwords with: in the setting itself, in a file, or in Key Vault.
+SEALING_KEY, SEALING_KEY_FILE, KEY_VAULT_KEY_ID = "SEALING_KEY", "SEALING_KEY_FILE", "KEY_VAULT_KEY_ID"
 
 #: Connections that mean Azurite when nothing else is said.
 AZURITE_CONNECTIONS = ("MigrationStorage", "AzureWebJobsStorage")
@@ -67,7 +67,7 @@ def apply(values: Mapping[str, str], environment: MutableMapping[str, str] = os.
 
 def needs_sealing_key(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether nobody has given the app a key to seal passwords with."""
-    return not environment.get(SEALING_KEY) and not environment.get(SEALING_KEY_FILE)
+    return not any(environment.get(name) for name in (SEALING_KEY, SEALING_KEY_FILE, KEY_VAULT_KEY_ID))
 
 
 def needs_azurite(environment: Mapping[str, str] = os.environ) -> bool:

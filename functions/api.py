@@ -1,4 +1,4 @@
-"""The HTTP API: is it well, which batches are there, how are their mailboxes."""
+"""The HTTP API: is it well, which batches are there, how are their mailboxes; and their passwords shredded."""
 
 import json
 import logging
@@ -6,8 +6,9 @@ import logging
 import azure.functions as func
 
 from functions.engine import services
+from functions.handling import handled
 from mailferry import __version__
-from mailferry.errors import MailferryError
+from mailferry.errors import BatchBusy, MailferryError
 from mailferry.report.status import PAGE, Json
 
 blueprint = func.Blueprint()
@@ -17,7 +18,8 @@ _LIST = "GET /api/batches lists the batches, GET /api/batches/{batch} their mail
 
 
 @blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def health(request: func.HttpRequest) -> func.HttpResponse:
+@handled
+def health(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     try:
         services().status.check()
     except MailferryError as error:
@@ -30,12 +32,14 @@ def health(request: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route("batches", trigger_arg_name="request", methods=["GET"])
-def batches(request: func.HttpRequest) -> func.HttpResponse:
+@handled
+def batches(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     return _answer(services().status.all())
 
 
 @blueprint.route("batches/{batch}", trigger_arg_name="request", methods=["GET"])
-def batch(request: func.HttpRequest) -> func.HttpResponse:
+@handled
+def batch(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     most = request.params.get("most", str(PAGE))
     if not most.isdecimal() or not 1 <= int(most) <= PAGE:
         return _answer({"error": f"most is {most!r}; it must be a number from 1 to {PAGE}."}, 400)
@@ -47,12 +51,26 @@ def batch(request: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route("batches/{batch}/mailboxes/{mailbox}", trigger_arg_name="request", methods=["GET"])
-def mailbox(request: func.HttpRequest) -> func.HttpResponse:
+@handled
+def mailbox(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     name, box = request.route_params["batch"], request.route_params["mailbox"]
     found = services().status.mailbox(name, box)
     if found is None:
         return _answer({"error": f"The batch {name!r} has no mailbox {box!r}.", "remedy": _LIST}, 404)
     return _answer(found)
+
+
+@blueprint.route("batches/{batch}/shred", trigger_arg_name="request", methods=["POST"])
+@handled
+def shred(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    name = request.route_params["batch"]
+    try:
+        shredded = services().shredding.shred(name)
+    except BatchBusy as busy:
+        return _answer({"error": busy.cause, "remedy": busy.remedy}, 409)
+    if shredded is None:
+        return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
+    return _answer({"batch": name, "shredded": shredded})
 
 
 def _answer(body: Json, status: int = 200) -> func.HttpResponse:

@@ -7,8 +7,17 @@ from mailferry.errors import SettingsError
 from mailferry.services import Services, make_services
 from mailferry.settings import read_settings
 from mailferry.state.azure import azure_storage
+from mailferry.telemetry.pipeline import configure
 
 log = logging.getLogger(__name__)
+
+
+def start_telemetry() -> None:
+    """Send telemetry where the settings say. An app that can't must still move mail."""
+    try:
+        configure()
+    except Exception:
+        log.exception("Telemetry can't be sent. Check APPLICATIONINSIGHTS_CONNECTION_STRING.")
 
 
 def check_settings() -> None:

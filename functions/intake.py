@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from functions.engine import services
+from functions.handling import handled
 
 blueprint = func.Blueprint()
 
@@ -13,6 +14,7 @@ blueprint = func.Blueprint()
     connection="MigrationStorage",
     source=func.BlobSource.EVENT_GRID,
 )
-def intake(csv: func.InputStream) -> None:
+@handled
+def intake(csv: func.InputStream, context: func.Context) -> None:
     # The service reads the blob itself: content and ETag must belong together, and events may come late or twice.
     services().intake.take((csv.name or "").removeprefix("batches/"))

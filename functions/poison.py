@@ -7,6 +7,7 @@ from collections.abc import Callable
 import azure.functions as func
 
 from functions.engine import services
+from functions.handling import handled
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
 
 blueprint = func.Blueprint()
@@ -14,12 +15,14 @@ log = logging.getLogger(__name__)
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name=f"{MAILBOX_JOBS}-poison", connection="MigrationStorage")
-def poisoned_mailbox_job(message: func.QueueMessage) -> None:
+@handled
+def poisoned_mailbox_job(message: func.QueueMessage, context: func.Context) -> None:
     _handle(message, lambda body: services().poison.mailbox_job(body))
 
 
 @blueprint.queue_trigger(arg_name="message", queue_name=f"{FOLDER_JOBS}-poison", connection="MigrationStorage")
-def poisoned_folder_job(message: func.QueueMessage) -> None:
+@handled
+def poisoned_folder_job(message: func.QueueMessage, context: func.Context) -> None:
     _handle(message, lambda body: services().poison.folder_job(body))
 
 

@@ -3,10 +3,14 @@
 import azure.functions as func
 
 from functions.engine import services
+from functions.handling import handled
+from mailferry.telemetry.timers import timer_run
 
 blueprint = func.Blueprint()
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="%WATCH_SCHEDULE%")
-def watch(timer: func.TimerRequest) -> None:
-    services().watch.run()
+@handled
+def watch(timer: func.TimerRequest, context: func.Context) -> None:
+    with timer_run("watch"):
+        services().watch.run()

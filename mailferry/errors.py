@@ -13,16 +13,26 @@ MailferryError
 │   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
 │   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
+│   │   ├── MailboxFull            no room in the target mailbox: waits until somebody makes some
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
 │       ├── LoginRefused
 │       ├── CertificateRefused
-│       └── MailboxFull
+│       └── NameRefused            the target creates no folder at this `path`
+│           └── NameTaken          for it takes that for another folder's
 ├── FolderGone                     the folder no longer exists on the server
-└── MessageRefused                 the target will not take this message; `reason` is the server's own text
+├── MessageRefused                 the target will not take this message; `reason` is the server's own text
+├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
+└── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
 """
 
 from __future__ import annotations
+
+#: How a target mailbox gets room.
+ROOM_REMEDY = (
+    "Make room: raise the mailbox's quota, give it a larger licence, enable its archive, or have mail deleted. "
+    "Nothing else needs to be done, the mailbox is tried again every half hour."
+)
 
 
 class MailferryError(Exception):
@@ -33,7 +43,7 @@ class MailferryError(Exception):
 
     #: Whether the same work may succeed later without a person doing anything.
     retry: bool = False
-    #: Seconds to wait before the next try, when the server named a time.
+    #: Seconds to wait before the next try, when the server named a time or the error has one of its own.
     delay: float | None = None
 
     def __init__(self, cause: str, remedy: str = "") -> None:
@@ -102,6 +112,15 @@ class Busy(Transient):
         self.delay = delay
 
 
+class MailboxFull(Transient):
+    """The target mailbox is over its quota (RFC 5530 OVERQUOTA). Goes on by itself once there is room."""
+
+    delay = 1800.0
+
+    def __init__(self, side: str, cause: str, remedy: str = ROOM_REMEDY) -> None:
+        super().__init__(side, cause, remedy)
+
+
 class ProtocolError(Transient):
     """The server sent what no IMAP server may send; the connection is dropped, not trusted further."""
 
@@ -118,8 +137,21 @@ class CertificateRefused(Permanent):
     """The server's certificate doesn't prove that it is the server we were told to talk to."""
 
 
-class MailboxFull(Permanent):
-    """The target mailbox is over its quota (RFC 5530 OVERQUOTA)."""
+class NameRefused(Permanent):
+    """The target creates no folder at `path`, whatever is asked for below it; `reason` is its own text, one line."""
+
+    def __init__(self, host: str, path: tuple[str, ...], reason: str) -> None:
+        super().__init__(
+            "target",
+            f"{host} refused to create the folder {'/'.join(path)!r}: {reason}",
+            "Rename the folder at the source, map it to another name, or leave it out.",
+        )
+        self.path = path
+        self.reason = reason
+
+
+class NameTaken(NameRefused):
+    """The server has a folder of this name, it says, but lists none: it takes another folder's name for the same."""
 
 
 class FolderGone(MailferryError):
@@ -134,3 +166,20 @@ class MessageRefused(MailferryError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The target refused the message: {reason}")
         self.reason = reason
+
+
+class KeyUnavailable(MailferryError):
+    """Key Vault does not serve the key that wraps the batches' data keys: it is down, or does not let us.
+
+    Nothing is wrong with any mailbox, so that none fails of it: all go on once the key is served again.
+    """
+
+    retry = True
+
+    def __init__(self, cause: str, remedy: str, delay: float | None = None) -> None:
+        super().__init__(cause, remedy)
+        self.delay = delay
+
+
+class BatchBusy(MailferryError):
+    """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""

@@ -47,8 +47,8 @@ class Counts:
 
     `messages` is how many the source has shown; each ends as copied, adopted (was in the target already) or skipped.
     The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
-    from the target before they were verified, `missing` have gone again since, `unchecked` could not be looked for
-    because the target gave no UID for them. `bytes` is what was sent.
+    from the target before they were verified, `missing` have gone again since, `unchecked` were not recognised
+    there, and the target gave no UID for them. `bytes` is what was sent.
     """
 
     messages: int = 0
@@ -93,6 +93,7 @@ class MailboxLine:
     busy_seconds: float = 0.0  #: time spent reading and writing mail, summed over all workers
     passes: int = 0
     last_synced: datetime | None = None
+    shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
 
 
 class ItemKind(StrEnum):

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailferry.identity import app_identity
 from mailferry.intake.ingest import Intake
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.rotation import Rotation
+from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
 from mailferry.report.status import StatusPages
-from mailferry.secrets.seal import LocalKey
+from mailferry.secrets.key_vault import VaultKey
+from mailferry.secrets.local_keys import LocalKeys
+from mailferry.secrets.remembered import Remembered
+from mailferry.secrets.seal import KeyWrapper
 from mailferry.settings import Settings
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
@@ -24,6 +30,9 @@ from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
+from mailferry.telemetry.addresses import Addresses
+from mailferry.telemetry.credentials import Credentials
+from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
@@ -41,18 +50,21 @@ class Services:
     watch: Watch
     poison: Poison
     status: StatusPages
+    shredding: Shredding
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
     """The services over this storage."""
-    keys = LocalKey(settings.sealing_key)
-    mailboxes, folders, batches = Mailboxes(storage), Folders(storage, clock), Batches(storage)
+    keys = _keys(settings)
+    told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
+    mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
     ledger, admission = Ledger(storage), Admission(storage, clock)
     reports = Reports(batches, folders, ledger, storage.blobs, clock)
-    passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, clock)
+    passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     sessions = Sessions(settings, batches, admission, keys, tokens)
-    check = TargetCheck(mailboxes, Preflight(Graph(tokens, base_url=settings.graph_url)) if tokens else None)
+    graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
+    check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     intake = Intake(
         mailboxes, folders, batches, admission, reports, storage.blobs, keys, _default_endpoint(settings), clock
     )
@@ -62,10 +74,22 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=Sync(batches, admission),
         watch=Watch(
-            mailboxes, folders, batches, admission, passes, reports, intake, storage.queues, storage.blobs, clock
+            mailboxes,
+            folders,
+            batches,
+            admission,
+            passes,
+            reports,
+            intake,
+            Rotation(batches, keys),
+            Credentials(settings.entra, graph),
+            storage.queues,
+            storage.blobs,
+            clock,
         ),
         poison=Poison(passes, folders, storage.queues),
         status=StatusPages(batches, folders, ledger),
+        shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
     )
 
 
@@ -74,6 +98,12 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _keys(settings: Settings) -> KeyWrapper:
+    if settings.sealing_keys:
+        return LocalKeys(settings.sealing_keys)
+    return Remembered(VaultKey(settings.key_vault_key, app_identity()))
 
 
 def _tokens(settings: Settings) -> TokenSource | None:

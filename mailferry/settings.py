@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ from mailferry.errors import SettingsError
 from mailferry.imap.values import Security, Server
 from mailferry.target.entra import AUTHORITY, EntraApp
 from mailferry.target.profile import Overrides, read_overrides
+
+_VERSIONLESS = re.compile(r"https://[^/\s]+/keys/[0-9A-Za-z-]+")
+_NEW_SEALING_KEY = "Make one with: python3 -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Settings:
     target_profile: Overrides
     graph_url: str
     entra: EntraApp
-    sealing_key: bytes = field(repr=False)
+    sealing_keys: tuple[bytes, ...] = field(repr=False)
+    key_vault_key: str
+    plain_addresses: bool
     limits: Limits
 
 
@@ -59,9 +65,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         target_profile=read_overrides(read.text("TARGET_PROFILE")),
         graph_url=read.text("GRAPH_URL", "https://graph.microsoft.com/v1.0"),
         entra=_entra(read),
-        sealing_key=_sealing_key(read),
+        sealing_keys=_sealing_keys(read),
+        key_vault_key=_key_vault_key(read),
+        plain_addresses=read.choice("TELEMETRY_ADDRESSES", "hashed", ("hashed", "plain")) == "plain",
         limits=_limits(read),
     )
+    _check_wrapping_key(settings)
     _check_target_login(settings)
     return settings
 
@@ -114,6 +123,7 @@ def _entra(read: _Reader) -> EntraApp:
         tenant=read.text("ENTRA_TENANT_ID"),
         client_id=read.text("ENTRA_CLIENT_ID"),
         secret=read.text("ENTRA_CLIENT_SECRET"),
+        certificate=read.text("ENTRA_CERTIFICATE"),
         certificate_path=read.text("ENTRA_CERTIFICATE_PATH"),
         managed_identity=read.text("ENTRA_MANAGED_IDENTITY").lower(),
         authority=read.text("ENTRA_AUTHORITY", AUTHORITY),
@@ -136,26 +146,52 @@ def _limits(read: _Reader) -> Limits:
     )
 
 
-def _sealing_key(read: _Reader) -> bytes:
+def _sealing_keys(read: _Reader) -> tuple[bytes, ...]:
     text = read.text("SEALING_KEY")
     path = read.text("SEALING_KEY_FILE")
-    if not text and path:
+    if text and path:
+        raise SettingsError("SEALING_KEY and SEALING_KEY_FILE are both set.", "Keep one and empty the other.")
+    if path:
         try:
-            text = Path(path).read_text(encoding="ascii").strip()
+            text = Path(path).read_text(encoding="ascii")
         except (OSError, ValueError) as error:
             raise SettingsError(
                 f"SEALING_KEY_FILE {path!r} can't be read.", "Check the path and its rights."
             ) from error
+    return tuple(_sealing_key(word) for word in text.split())
+
+
+def _sealing_key(text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         key = b""
     if len(key) != 32:
-        raise SettingsError(
-            "SEALING_KEY is missing or is not 32 bytes in Base64.",
-            "Make one with: python3 -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'",
-        )
+        raise SettingsError("SEALING_KEY is not 32 bytes in Base64.", _NEW_SEALING_KEY)
     return key
+
+
+def _key_vault_key(read: _Reader) -> str:
+    text = read.text("KEY_VAULT_KEY_ID").rstrip("/")
+    if text and not _VERSIONLESS.fullmatch(text):
+        raise SettingsError(
+            f"KEY_VAULT_KEY_ID is {text!r}.",
+            "Set it to https://<vault>.vault.azure.net/keys/<name>, without a version: the newest is always used.",
+        )
+    return text
+
+
+def _check_wrapping_key(settings: Settings) -> None:
+    if settings.sealing_keys and settings.key_vault_key:
+        raise SettingsError(
+            "KEY_VAULT_KEY_ID and SEALING_KEY (or SEALING_KEY_FILE) are both set, but one key wraps.",
+            "Keep KEY_VAULT_KEY_ID in Azure, SEALING_KEY elsewhere, and empty the other.",
+        )
+    if not settings.sealing_keys and not settings.key_vault_key:
+        raise SettingsError(
+            "SEALING_KEY is missing, and so is KEY_VAULT_KEY_ID: no key seals the passwords.",
+            f"In Azure, set KEY_VAULT_KEY_ID. Elsewhere: {_NEW_SEALING_KEY}",
+        )
 
 
 def _check_target_login(settings: Settings) -> None:

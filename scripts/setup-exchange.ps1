@@ -3,9 +3,10 @@
 Lets Mailferry's app or managed identity into mailboxes of Exchange Online, and shuts it out again.
 
 .DESCRIPTION
-Registers the service principal in Exchange Online, gives it FullAccess to the mailboxes of a batch's CSV or to all, and
-switches IMAP on where it is off. Runs as often as you like: what is done already is left as it is. With -Remove it
-takes all of that away again, and switches IMAP off where this script had switched it on.
+Registers the service principal in Exchange Online, gives it FullAccess to the mailboxes of a batch's CSV or to all,
+switches IMAP on where it is off, and keeps Exchange from sending read receipts for old mail that arrives as read. Runs
+as often as you like: what is done already is left as it is. With -Remove it takes all of that away again, and gives the
+mailboxes' IMAP settings back the values they had before.
 
 Needs Windows PowerShell 5.1 or PowerShell 7 with the module ExchangeOnlineManagement 3 or newer, and the role
 Exchange Administrator. See docs/exchange-setup.md.
@@ -32,7 +33,7 @@ Take everything away again from these mailboxes; with -All, the service principa
 What the service principal is called in Exchange Online (Mailferry).
 
 .PARAMETER Record
-The file that remembers in which mailboxes IMAP was switched on.
+The file that remembers which settings of which mailboxes were changed.
 
 .EXAMPLE
 ./setup-exchange.ps1 -TenantId <id> -AppId <id> -ObjectId <id> -Csv batch1.csv -WhatIf
@@ -49,7 +50,7 @@ param(
     [Parameter(Mandatory = $true, ParameterSetName = 'All')] [switch] $All,
     [switch] $Remove,
     [string] $DisplayName = 'Mailferry',
-    [string] $Record = 'mailferry-imap-enabled.txt'
+    [string] $Record = 'mailferry-changed-mailboxes.txt'
 )
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
@@ -93,11 +94,14 @@ function Get-Address {
         return @(Get-EXOMailbox -ResultSize Unlimited -RecipientTypeDetails $kinds |
                 ForEach-Object { $_.UserPrincipalName })
     }
-    $rows = @(Import-Csv -LiteralPath $Csv)
+    # Excel writes semicolons in most of Europe, and Mailferry takes them.
+    $header = [string] (Get-Content -LiteralPath $Csv -TotalCount 1)
+    $separator = if ($header.Contains(';')) { ';' } else { ',' }
+    $rows = @(Import-Csv -LiteralPath $Csv -Delimiter $separator)
     if ($rows.Count -eq 0 -or -not $rows[0].PSObject.Properties['EmailAddress']) {
         throw "$Csv has no rows, or no column EmailAddress."
     }
-    return @($rows | ForEach-Object { $_.EmailAddress.Trim() } | Where-Object { $_ })
+    return @($rows | ForEach-Object { ([string] $_.EmailAddress).Trim() } | Where-Object { $_ })
 }
 
 function Get-Grant([string] $address) {
@@ -109,9 +113,39 @@ function Grant-Mailbox([string] $address) {
     if (-not (Get-Grant $address) -and $PSCmdlet.ShouldProcess($address, 'Give FullAccess')) {
         Add-MailboxPermission -Identity $address -User ([string] $ObjectId) -AccessRights FullAccess | Out-Null
     }
-    if (-not (Get-CASMailbox -Identity $address).ImapEnabled -and $PSCmdlet.ShouldProcess($address, 'Switch IMAP on')) {
-        Add-Content -LiteralPath $Record -Value $address -Encoding UTF8
-        Set-CASMailbox -Identity $address -ImapEnabled $true
+    $cas = Get-CASMailbox -Identity $address
+    if (-not $cas.ImapEnabled) { Edit-Imap $address 'ImapEnabled' $true 'Switch IMAP on' }
+    # Exchange takes a mailbox's own word about receipts only when that does not follow the protocol's defaults.
+    if ($cas.ImapUseProtocolDefaults) {
+        Edit-Imap $address 'ImapUseProtocolDefaults' $false 'Give it IMAP settings of its own'
+    }
+    if (-not $cas.ImapSuppressReadReceipt) {
+        Edit-Imap $address 'ImapSuppressReadReceipt' $true 'Keep read receipts from being sent'
+    }
+}
+
+# A line of the record is a setting, a blank and an address, and is written before the setting is changed.
+function Edit-Imap([string] $address, [string] $setting, [bool] $value, [string] $what) {
+    if ($PSCmdlet.ShouldProcess($address, $what)) {
+        $line = "$setting $address"
+        if ($script:changed -notcontains $line) {
+            Add-Content -LiteralPath $Record -Value $line -Encoding UTF8
+            $script:changed = @($script:changed) + $line
+        }
+        $change = @{ Identity = $address }
+        $change[$setting] = $value
+        Set-CASMailbox @change
+    }
+}
+
+function Undo-Imap([string] $address, [string] $setting, [bool] $before, [string] $what) {
+    $line = "$setting $address"
+    if ($script:changed -contains $line -and $PSCmdlet.ShouldProcess($address, $what)) {
+        $change = @{ Identity = $address }
+        $change[$setting] = $before
+        Set-CASMailbox @change
+        $script:changed = @($script:changed | Where-Object { $_ -ne $line })
+        Set-Content -LiteralPath $Record -Value $script:changed -Encoding UTF8
     }
 }
 
@@ -119,24 +153,22 @@ function Revoke-Mailbox([string] $address) {
     if ($registered -and (Get-Grant $address) -and $PSCmdlet.ShouldProcess($address, 'Take FullAccess')) {
         Remove-MailboxPermission -Identity $address -User ([string] $ObjectId) -AccessRights FullAccess -Confirm:$false
     }
-    if ($script:switchedOn -contains $address -and $PSCmdlet.ShouldProcess($address, 'Switch IMAP off again')) {
-        Set-CASMailbox -Identity $address -ImapEnabled $false
-        $script:switchedOn = @($script:switchedOn | Where-Object { $_ -ne $address })
-        Set-Content -LiteralPath $Record -Value $script:switchedOn -Encoding UTF8
-    }
+    Undo-Imap $address 'ImapSuppressReadReceipt' $false 'Let read receipts be sent again'
+    Undo-Imap $address 'ImapUseProtocolDefaults' $true 'Give it the default IMAP settings again'
+    Undo-Imap $address 'ImapEnabled' $false 'Switch IMAP off again'
 }
 
 Connect-Tenant
 $addresses = @(Get-Address)
 $registered = [bool] @(Find-Principal | Where-Object { [string] $_.ObjectId -eq [string] $ObjectId })
-$script:switchedOn = @()
+$script:changed = @()
 if (Test-Path -LiteralPath $Record) {
-    $script:switchedOn = @(Get-Content -LiteralPath $Record -Encoding UTF8 | Where-Object { $_ })
+    $script:changed = @(Get-Content -LiteralPath $Record -Encoding UTF8 | Where-Object { $_ })
 }
 if (-not $Remove) {
     Register-Principal
     if ($WhatIfPreference -and -not $registered) {
-        Write-Output "Then FullAccess, and IMAP where it is off, for $($addresses.Count) mailboxes."
+        Write-Output "Then FullAccess, IMAP where it is off, and no read receipts, for $($addresses.Count) mailboxes."
         return
     }
 }

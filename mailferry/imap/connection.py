@@ -17,6 +17,7 @@ from mailferry.imap.login import log_in
 from mailferry.imap.response import response_code
 from mailferry.imap.session import Session
 from mailferry.imap.values import Login, Server
+from mailferry.telemetry import connections
 
 #: What we say we are (RFC 2971).
 _CLIENT = {"name": "Mailferry"}
@@ -52,6 +53,7 @@ class Connection(Session):
         except BaseException:
             client.imap4.wire.close()
             raise
+        connections.opened(connection.wire)
         return connection
 
     def identify(self) -> str:

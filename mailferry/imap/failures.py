@@ -1,7 +1,7 @@
 """The one place where what servers, sockets and TLS report becomes an error with cause and remedy in words.
 
-Texts are those servers were seen to send; codes in brackets are RFC 5530. No error made here holds a password or a
-token: `of_login` takes them out of the server's own text.
+What texts of servers mean is in `complaints`. No error made here holds a password or a token: `of_login` takes them out
+of the server's own text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mailferry.errors import (
     Busy,
@@ -19,7 +18,6 @@ from mailferry.errors import (
     ConnectionLost,
     FolderGone,
     LoginRefused,
-    MailboxFull,
     MailferryError,
     MessageRefused,
     Permanent,
@@ -27,122 +25,21 @@ from mailferry.errors import (
     ServerError,
     Unreachable,
 )
+from mailferry.imap import complaints
 from mailferry.imap.values import Security, Server
 
 #: Characters of a server's text that are quoted.
 TEXT_LIMIT = 300
-#: Seconds to stay away from a server that locked the account after too many wrong logins.
-LOCKED_SECONDS = 900.0
 
 _TLS_REMEDY = "Check port and security: 993 goes with ssl, 143 with starttls or none."
-_GRANT_REMEDY = (
-    "Give the app's service principal FullAccess to this mailbox (Add-MailboxPermission), and check that the mailbox "
-    "has a licence, that IMAP is enabled for it (Set-CASMailbox -ImapEnabled $true), and that the address is its "
-    "user principal name. New permissions take up to an hour."
+#: How imaplib and IMAPClient, which ask for capabilities, ID and NAMESPACE, pack what the server said.
+_PACKED = re.compile(
+    r"(?:[A-Z]+ command error: (?:NO|BAD) \[b['\"]|(?:namespace|id|capability) failed: |command: [A-Z]+ => )"
+    r"(.*?)(?:['\"]\])?"
 )
-_OAUTH_REMEDY = (
-    "Check that the app has the permission IMAP.AccessAsApp with admin consent, that New-ServicePrincipal was run with "
-    "the object id of the enterprise application, that IMAP is enabled for the mailbox, and that the mailbox exists."
-)
-_PASSWORD_REMEDY = "Check user name and password, and whether IMAP is switched on for the account."  # noqa: S105
-_GMAIL_REMEDY = "Create an app password for the account (it needs 2-step verification) and use it as the password."
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A text some server sends, and what it means."""
-
-    pattern: re.Pattern[str]
-    kind: type[ServerError]
-    cause: str
-    remedy: str = ""
-    delay: float | None = None
-
-    def made(self, server: Server, text: str) -> ServerError:
-        error = self.kind(server.side, f"{server.host} {self.cause}: {text}", self.remedy)
-        error.delay = self.delay
-        return error
-
-
-def _rule(pattern: str, kind: type[ServerError], cause: str, remedy: str = "", delay: float | None = None) -> _Rule:
-    return _Rule(re.compile(pattern, re.IGNORECASE), kind, cause, remedy, delay)
-
-
-#: What any command may be answered with.
-_ANY = (
-    _rule(r"authenticated but not connected", LoginRefused, "let us in, but not to the mailbox", _GRANT_REMEDY),
-    _rule(r"AccessTokenExpired|session (invalidated|expired)", ConnectionLost, "ended the session"),
-    _rule(r"received in invalid state", ConnectionLost, "has forgotten the session"),
-    _rule(
-        r"throttled|\[LIMIT\]|rate.?limit|bandwidth limit|command or bandwidth|slow down",
-        Busy,
-        "asks us to slow down",
-    ),
-    _rule(
-        r"too many .{0,24}(connection|session)|max(imum)? number of connections|connection limit|connections? exceeded",
-        Busy,
-        "allows no more connections now",
-        "Lower the number of mailboxes that are migrated at once, or raise the server's connection limit.",
-    ),
-    _rule(r"\[UNAVAILABLE\]|\[INUSE\]|server (is )?(currently )?(unavailable|busy|overloaded)", Busy, "is busy"),
-    _rule(
-        r"temporar(y|ily)|try (again )?later|again later|shutting down|server shutdown",
-        Busy,
-        "asks us to come back later",
-    ),
-)
-
-#: What only a login is answered with.
-_LOGIN = (
-    _rule(
-        r"too many (?!.*(connection|session)).{0,32}(fail|attempt|bad|wrong|invalid|login)|account (is )?locked",
-        Busy,
-        "has locked the account for a while after wrong logins",
-        "Correct the password before the next try; wait for the lock to end.",
-        LOCKED_SECONDS,
-    ),
-    _rule(
-        r"application-specific password|app(lication)? password|answer/185833|web ?login|web browser|webalert",
-        LoginRefused,
-        "wants an app password",
-        _GMAIL_REMEDY,
-    ),
-    _rule(
-        r"\[PRIVACYREQUIRED\]|plaintext authentication (is )?(disallowed|disabled)|encryption required",
-        LoginRefused,
-        "takes passwords on protected connections only",
-        "Set security to ssl or starttls.",
-    ),
-    _rule(r"\[EXPIRED\]|password (has )?expired", LoginRefused, "says that the password has expired", "Set a new one."),
-    _rule(
-        r"\[AUTHORIZATIONFAILED\]",
-        LoginRefused,
-        "does not allow this login to open the mailbox",
-        "Give the administrator's account access to the user's mailbox, or use the user's own password.",
-    ),
-    _rule(
-        r"blacklisted|(ip|address|country).{0,20}(blocked|denied)|unsafe login",
-        LoginRefused,
-        "does not accept logins from our address",
-        "Allow the function app's outbound addresses on the server (use a NAT gateway for a fixed address).",
-    ),
-    _rule(r"\[CONTACTADMIN\]|disabled|suspended", LoginRefused, "refused the login", "Ask the server's administrator."),
-    _rule(r"\[SERVERBUG\]|internal (server )?error", Busy, "failed while logging us in"),
-)
-
-_WRONG_PASSWORD = re.compile(
-    r"\[AUTHENTICATIONFAILED\]|(invalid|incorrect|wrong|bad) (credential|password|user|login)", re.IGNORECASE
-)
-_BACKOFF = re.compile(r"backoff time[:=\s]+(\d{1,9})\s*(s\b|sec)?", re.IGNORECASE)
-_GONE = re.compile(
-    r"\[(TRYCREATE|NONEXISTENT)\]|does(n't| not) exist|no such (mailbox|folder)|unknown (mailbox|folder)"
-    r"|(mailbox|folder)\b.{0,80}not found|not found.{0,20}(mailbox|folder)",
-    re.IGNORECASE,
-)
-_EXISTS = re.compile(r"\[ALREADYEXISTS\]|already exists|mailbox exists", re.IGNORECASE)
-_FULL = re.compile(
-    r"\[OVERQUOTA\]|quota|(mailbox|storage)( is)? full|exceeds? .{0,30}storage limit|not enough (disk )?space",
-    re.IGNORECASE,
+_NETWORK_REMEDY = (
+    "Nothing has to be done: Mailferry connects again. If it goes on, look into the server's log, and at firewalls and "
+    "proxies in between."
 )
 
 
@@ -158,11 +55,14 @@ def one_line(text: bytes | str, hidden: Iterable[str] = ()) -> str:
 
 def of_refusal(server: Server, text: bytes) -> ServerError | None:
     """What a NO or BAD to any command means, or None when its text says nothing that is known everywhere."""
-    words = one_line(text)
-    if backoff := _BACKOFF.search(words):
-        delay = float(backoff[1]) if backoff[2] else int(backoff[1]) / 1000
-        return Busy(server.side, f"{server.host} throttles this mailbox: {words}", delay=delay)
-    return next((rule.made(server, words) for rule in _ANY if rule.pattern.search(words)), None)
+    words = _server_words(text)
+    if backoff := complaints.BACKOFF.search(words):
+        seconds = float(backoff[1]) if backoff[2] else int(backoff[1]) / 1000
+        delay = min(seconds, complaints.LONGEST_BACKOFF) + complaints.AFTER_BACKOFF
+        return Busy(
+            server.side, f"{server.host} throttles this mailbox: {words}", complaints.THROTTLE_REMEDY, delay=delay
+        )
+    return complaints.first_fitting(complaints.ANY, server, words)
 
 
 def of_command(server: Server, doing: str, text: bytes) -> ServerError:
@@ -176,40 +76,54 @@ def of_folder(server: Server, folder: str, text: bytes) -> MailferryError | None
     """What a NO or BAD to STATUS, EXAMINE or SELECT means, or None when it doesn't say whether the folder exists."""
     if refusal := of_refusal(server, text):
         return refusal
-    return of_missing(server, folder, text) if _GONE.search(one_line(text)) else None
+    return of_missing(server, folder, text) if complaints.GONE.search(one_line(text)) else None
 
 
 def of_missing(server: Server, folder: str, text: bytes) -> FolderGone:
     """The folder is not there any more."""
-    return FolderGone(f"The folder {folder!r} no longer exists on {server.host}: {one_line(text)}")
+    remedy = (
+        "In Exchange, a second folder named Inbox at the top of the mailbox hides the real one: rename or delete it."
+        if folder.upper() == "INBOX"
+        else "If it was deleted or renamed on purpose, nothing has to be done: the next pass goes by the new names."
+    )
+    return FolderGone(f"The folder {folder!r} no longer exists on {server.host}: {one_line(text)}", remedy)
 
 
 def of_append(server: Server, folder: str, text: bytes) -> MailferryError:
-    """What a NO or BAD to APPEND means; `MessageRefused` when nothing but the message explains it."""
+    """What a NO or BAD to APPEND or CREATE means; `MessageRefused` when nothing but its argument explains it."""
     words = one_line(text)
-    if refusal := of_refusal(server, text):
-        return refusal
-    if _FULL.search(words):
-        return MailboxFull(
-            server.side,
-            f"The mailbox on {server.host} is full: {words}",
-            "Raise the mailbox's quota, give it a larger licence, or enable its archive; then resume.",
-        )
-    return of_missing(server, folder, text) if _GONE.search(words) else MessageRefused(words)
+    return (
+        complaints.first_fitting(complaints.WRITING, server, words)
+        or of_refusal(server, text)
+        or complaints.first_fitting(complaints.FULL, server, words)
+        or (of_missing(server, folder, text) if complaints.GONE.search(words) else MessageRefused(words))
+    )
+
+
+def _server_words(text: bytes) -> str:
+    words = one_line(text)
+    packed = _PACKED.fullmatch(words)
+    return packed[1] if packed else words
 
 
 def says_exists(text: bytes) -> bool:
     """Whether a NO to CREATE says that the folder is there already."""
-    return bool(_EXISTS.search(one_line(text)))
+    return bool(complaints.EXISTS.search(one_line(text)))
 
 
 def of_login(server: Server, text: bytes, secrets: Iterable[str], *, oauth: bool) -> ServerError:
-    """What a NO or BAD to the login means."""
+    """What a NO or BAD to the login means.
+
+    A token that is refused without a reason is worth trying again: outages of hours look just like that.
+    """
     words = one_line(text, secrets)
-    remedy = _OAUTH_REMEDY if oauth else _PASSWORD_REMEDY
-    return _of_login_words(server, words) or LoginRefused(
-        server.side, f"{server.host} refused the login: {words or 'without a reason'}", remedy
-    )
+    if known := _of_login_words(server, words):
+        return known
+    remedy = complaints.OAUTH_REMEDY if oauth else complaints.PASSWORD_REMEDY
+    refused = LoginRefused(server.side, f"{server.host} refused the login: {words or 'without a reason'}", remedy)
+    if oauth:
+        refused.retry, refused.delay = True, complaints.DOUBT_SECONDS
+    return refused
 
 
 def of_login_bye(server: Server, text: bytes, secrets: Iterable[str]) -> ServerError:
@@ -219,19 +133,19 @@ def of_login_bye(server: Server, text: bytes, secrets: Iterable[str]) -> ServerE
 
 
 def _of_login_words(server: Server, words: str) -> ServerError | None:
-    locked, *others = _LOGIN  # "too many" wrong passwords comes before "too many" connections
-    if locked.pattern.search(words):
-        return locked.made(server, words)
-    wrong = _WRONG_PASSWORD.search(words) and "[UNAVAILABLE]" not in words.upper()
+    if locked := complaints.first_fitting(complaints.LOCKED, server, words):
+        return locked
+    wrong = complaints.WRONG_PASSWORD.search(words) and "[UNAVAILABLE]" not in words.upper()
     if not wrong and (refusal := of_refusal(server, words.encode())):
         return refusal
-    return next((rule.made(server, words) for rule in others if rule.pattern.search(words)), None)
+    return complaints.first_fitting(complaints.LOGIN, server, words)
 
 
 def of_bye(server: Server, text: bytes) -> ConnectionLost:
     """The server hung up in mid-session. Always `ConnectionLost`: what was under way may have happened or not."""
-    error = ConnectionLost(server.side, f"{server.host} ended the session: {one_line(text) or 'without a reason'}")
+    cause = f"{server.host} ended the session: {_server_words(text) or 'without a reason'}"
     refusal = of_refusal(server, text)
+    error = ConnectionLost(server.side, cause, refusal.remedy if refusal else complaints.SESSION_REMEDY)
     error.delay = refusal.delay if refusal else None
     return error
 
@@ -239,22 +153,28 @@ def of_bye(server: Server, text: bytes) -> ConnectionLost:
 def of_cut(server: Server, error: OSError | None = None) -> ConnectionCut:
     """The connection is gone without a word."""
     reason = f": {_reason(error)}" if error else ""
-    return ConnectionCut(server.side, f"The connection to {server.host} was cut{reason}")
+    return ConnectionCut(server.side, f"The connection to {server.host} was cut{reason}", _NETWORK_REMEDY)
 
 
 def of_silence(server: Server, seconds: float) -> ConnectionLost:
     """The server stopped answering, or stopped taking what we send."""
-    return ConnectionLost(server.side, f"{server.host} did not answer within {seconds:.3g} s")
+    return ConnectionLost(server.side, f"{server.host} did not answer within {seconds:.3g} s", _NETWORK_REMEDY)
 
 
 def of_crawl(server: Server, seconds: float) -> ConnectionLost:
     """The server answers, but so slowly that the command would never end."""
-    return ConnectionLost(server.side, f"{server.host} kept us waiting for {seconds:.0f} s in one command")
+    cause = f"{server.host} kept us waiting for {seconds:.0f} s in one command"
+    return ConnectionLost(server.side, cause, _NETWORK_REMEDY)
 
 
 def of_nonsense(server: Server, what: str) -> ProtocolError:
     """The server sent `what`, which no IMAP server may send."""
-    return ProtocolError(server.side, f"{server.host} sent {what}")
+    return ProtocolError(
+        server.side,
+        f"{server.host} sent {what}",
+        "Mailferry connects again. If it goes on, look whether a proxy or virus scanner in between changes what the "
+        "server says, and ask the server's administrator.",
+    )
 
 
 def of_stray_line(server: Server, line: bytes) -> ServerError:
@@ -268,7 +188,11 @@ def of_greeting(server: Server, line: bytes) -> ServerError:
     """The first line isn't `* OK` or `* PREAUTH` (RFC 3501 §7.1): a BYE, or no IMAP server at all."""
     if line.upper().startswith(b"* BYE"):
         text = line[5:].strip()
-        return of_refusal(server, text) or Busy(server.side, f"{server.host} turned us away: {one_line(text)}")
+        return of_refusal(server, text) or Busy(
+            server.side,
+            f"{server.host} turned us away: {one_line(text)}",
+            "Mailferry tries again. If it lasts, look whether the server lets the function app's addresses in.",
+        )
     return ProtocolError(
         server.side,
         f"What answers on {server.host} port {server.port} is no IMAP server: {one_line(line[:80])}",

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mailferry.errors import BatchRefused
+from mailferry.errors import BatchRefused, Conflict, SealBroken
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
 from mailferry.model import Endpoint, MailboxLine, Problem, Status
+from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
 from mailferry.state.admission import Admission, Ticket
@@ -21,12 +22,17 @@ from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
-from mailferry.state.storage import Blobs
+from mailferry.state.storage import BlobInfo, Blobs
+from mailferry.telemetry import batches
+from mailferry.telemetry.names import INTAKE
+from mailferry.telemetry.spans import current_traceparent, span
 from mailferry.transfer.folder_rules import to_text
 
 log = logging.getLogger(__name__)
 
 CONTAINER = "batches"
+#: Where a batch's options are kept once they were read, beside its reports.
+_OPTIONS = "options.json"
 
 #: Rows written at once: storage answers in milliseconds, and a large batch has 50,000 of them.
 _WRITERS = 8
@@ -76,6 +82,10 @@ class Intake:
         if name is None or info is None:
             log.info("%s is no CSV, or was taken in before.", file)
             return
+        with span(INTAKE, batch=name):
+            self._take(file, name, info)
+
+    def _take(self, file: str, name: str, info: BlobInfo) -> None:
         try:
             _check_before_reading(name, info.size)
             blob = self.blobs.read(CONTAINER, file)
@@ -91,11 +101,17 @@ class Intake:
         self.blobs.delete(CONTAINER, file, blob.etag)
         self.admission.admit(options.endpoint.id)
         self.reports.publish(name)
+        batches.taken(name, len(csv.rows), len(problems))
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
     def _options(self, name: str) -> BatchOptions:
-        blob = self.blobs.read(CONTAINER, f"{name}.json")
-        return read_options(blob.data if blob else None, self.default_endpoint)
+        """The options beside the CSV, else those of the time before: a row is mended without dropping them again."""
+        beside = self.blobs.read(CONTAINER, f"{name}.json")
+        found = beside or self.blobs.read(REPORTS, f"{name}/{_OPTIONS}")
+        options = read_options(found.data if found else None, self.default_endpoint)
+        if beside:
+            self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
+        return options
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
@@ -104,13 +120,15 @@ class Intake:
         refused = Batch(name, self.clock(), refused=cause, refused_etag=etag)
         if not self.batches.insert(refused):
             self.batches.change(name, lambda found: replace(found, refused=cause, refused_etag=etag))
+        batches.refused(name, refusal, problems)
         log.error("Batch %s is refused: %s", name, refusal.cause)
 
     def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
         """Write everything down; returns the rows that were refused."""
         self.admission.define(options.endpoint)
         endpoint = options.endpoint.id
-        seal = self._batch(name, endpoint, csv, options)
+        data_key = self._batch(name, endpoint, csv, options)
+        seal = Seal(data_key)
         with ThreadPoolExecutor(_WRITERS) as pool:
             outcomes = list(pool.map(lambda row: self._take_row(name, endpoint, seal, row), csv.rows))
         started = [box for taken, box in outcomes if taken in _STARTED]
@@ -118,11 +136,15 @@ class Intake:
         self.admission.wait(endpoint, _tickets(started))
         left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
         problems = [*csv.refused, *left]
-        self.batches.change(name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems)))
+        known = self.batches.change(
+            name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems))
+        )
+        if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:
+            raise Conflict("The batch was shredded while its CSV was taken in; it is taken in again.")
         return problems
 
-    def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> Seal:
-        """Write the batch's row; a batch that exists keeps its data key, with which its mailboxes are sealed."""
+    def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> bytes:
+        """Write the batch's row. Returns its data key: the one its mailboxes are sealed with, if that can be opened."""
         now = self.clock()
         data_key = new_data_key()
         notes = tuple(note[:_LONGEST_NOTE] for note in (*csv.notes, *_unused(csv)))
@@ -139,7 +161,7 @@ class Intake:
             notes=notes,
         )
         if self.batches.insert(batch):
-            return Seal(data_key)
+            return data_key
         known = self.batches.change(
             name,
             lambda found: replace(
@@ -154,7 +176,18 @@ class Intake:
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),
         )
-        return Seal(self.keys.unwrap((known or batch).wrapped_key))
+        wrapped = (known or batch).wrapped_key
+        try:
+            return self.keys.unwrap(wrapped)
+        except SealBroken as broken:
+            log.warning(
+                "Batch %s gets a new data key, its other passwords must be dropped again. %s", name, broken.cause
+            )
+        known = self.batches.change(
+            name,
+            lambda found: replace(found, wrapped_key=batch.wrapped_key) if found.wrapped_key == wrapped else found,
+        )
+        return self.keys.unwrap((known or batch).wrapped_key)
 
     def _take_row(self, name: str, endpoint: str, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))
@@ -216,8 +249,9 @@ def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
 
 
 def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
-    """Whether dropping it again starts a pass: it never ran, it failed, or it is another source mailbox now."""
-    return not known.active and (known.status is not Status.SYNCED or _another_source(known, fresh))
+    """Whether dropping it again starts a pass: it never ran, it failed, it was shredded, or it is another
+    source mailbox now."""
+    return not known.active and (known.status is not Status.SYNCED or known.shredded or _another_source(known, fresh))
 
 
 def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
@@ -225,9 +259,10 @@ def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
+    traceparent = current_traceparent()
     for mailbox in mailboxes:
         incremental = mailbox.last_synced is not None
-        yield Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental)
+        yield Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental, traceparent)
 
 
 def _unused(csv: CsvFile) -> list[str]:

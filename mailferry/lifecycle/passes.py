@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
-from mailferry.errors import MailferryError, Transient
+from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
 from mailferry.model import Counts, Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -19,11 +17,21 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.telemetry.discreet import place_of
+from mailferry.telemetry.mailboxes import Told
 
 log = logging.getLogger(__name__)
 
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
+
+#: Folders that a reason names, and characters of each.
+_SHOWN, _SHOWN_MOST = 3, 100
+
+_REFUSED_REMEDY = (
+    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
+    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Passes:
     admission: Admission
     reports: Reports
     limits: Limits
+    told: Told
     clock: Clock = utc_now
 
     def begin(self, job: MailboxJob) -> Mailbox | None:
@@ -58,6 +67,8 @@ class Passes:
                 pass_began=self.clock(),
                 copied_before=counts.copied,
                 bytes_before=counts.bytes,
+                refused_size=0,
+                refused_words="",
                 not_before=None,
                 failures=0,
             )
@@ -84,7 +95,8 @@ class Passes:
             self._write_line(changed, folders)
 
     def finish(self, mailbox: Mailbox) -> None:
-        """Everything the source showed in this pass is settled: Synced. Gives the slot to the next in line."""
+        """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
+        Gives the slot to the next in line."""
         folders = self._folders(mailbox.id)
         counts = total_counts(folders)
 
@@ -92,8 +104,12 @@ class Passes:
             if not found.in_pass(mailbox.pass_no):
                 return None
             now = self.clock()
-            why = f"{_synced(counts)} {found.note}".strip()
-            return replace(self._with_status(found, Status.SYNCED, why), last_synced=now, failures=0)
+            left = [folder for folder in folders if folder.refused]
+            status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
+            why = f"{_not_carried(left)}{_synced(counts)} {found.note}".strip()
+            return replace(
+                self._with_status(found, status, why, _REFUSED_REMEDY if left else ""), last_synced=now, failures=0
+            )
 
         self._end(mailbox, self.mailboxes.change(mailbox.id, change), folders)
 
@@ -116,13 +132,16 @@ class Passes:
 
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
-        throttles may do so for hours: that alone never makes a mailbox Failed.
+        throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
+        target, which lends its slot to another while it waits.
         """
+        self.told.stumbled(mailbox, error)
         if not error.retry:
             self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
             return None
         failures = 1 if progress else mailbox.failures + 1
-        lasting = isinstance(error, Transient) and error.side == "target"
+        lasting = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        full = isinstance(error, MailboxFull)
         if failures > self.limits.retry_attempts and not lasting:
             self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
             return None
@@ -131,16 +150,27 @@ class Passes:
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
+            now = self.clock()
+            full_since = (found.full_since or now) if full else found.full_since
+            since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
             tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
-            why = f"{_sentence(error.cause)} Trying again in {wait:.0f} seconds ({tries})."
-            until = self.clock() + timedelta(seconds=wait)
+            why = f"{_sentence(error.cause)}{since} Trying again in {wait:.0f} seconds ({tries})."
             return replace(
-                found, why=why, remedy=error.remedy, failures=failures, not_before=until, updated=self.clock()
+                found,
+                why=why,
+                remedy=error.remedy,
+                failures=failures,
+                full_since=full_since,
+                not_before=now + timedelta(seconds=wait),
+                updated=now,
             )
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
+            self.told.waiting(changed, error, wait, failures)
+            if full:
+                self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
 
     def resumed(self, mailbox: Mailbox) -> Mailbox:
@@ -152,6 +182,7 @@ class Passes:
             why = f"Copying again. Before: {found.why.partition(' Trying again')[0]}"
             return replace(found, why=why, remedy="", not_before=None, updated=self.clock())
 
+        self.admission.take_back(mailbox.endpoint, mailbox.id)
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
@@ -160,9 +191,7 @@ class Passes:
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
         said: a message we don't know may hold a secret."""
-        place = traceback.extract_tb(error.__traceback__)[-1:]
-        where = f" in {Path(place[0].filename).name}, line {place[0].lineno}" if place else ""
-        self.mailboxes.change(mailbox_id, lambda found: replace(found, last_error=f"{type(error).__name__}{where}"))
+        self.mailboxes.change(mailbox_id, lambda found: replace(found, last_error=place_of(error)))
 
     def publish(self, mailbox: Mailbox) -> None:
         """Write the mailbox's line as it is now."""
@@ -189,6 +218,16 @@ class Passes:
 
 def _sentence(words: str) -> str:
     return words if words.endswith((".", "!", "?")) else f"{words}."
+
+
+def _not_carried(folders: Sequence[Folder]) -> str:
+    """What a person must see first: whole folders that stay behind."""
+    if not folders:
+        return ""
+    named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
+    more = f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else ""
+    messages = sum(folder.counts.messages for folder in folders)
+    return f"Not carried: {named}{more} with {messages:,} messages, because the target creates no folder for it. "
 
 
 def _synced(counts: Counts) -> str:

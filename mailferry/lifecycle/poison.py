@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 from mailferry.lifecycle.passes import Passes
 from mailferry.state.folders import Folders
-from mailferry.state.jobs import FolderJob, read_folder_job, read_mailbox_job, send_folder_job
+from mailferry.state.jobs import (
+    FOLDER_JOBS,
+    MAILBOX_JOBS,
+    FolderJob,
+    MailboxJob,
+    read_folder_job,
+    read_mailbox_job,
+    send_folder_job,
+)
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
+from mailferry.telemetry.mailboxes import poisoned
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +38,43 @@ class Poison:
         job = read_mailbox_job(body)
         mailbox = self.passes.mailboxes.get(job.mailbox)
         if mailbox is None or mailbox.pass_no > job.pass_no or (mailbox.pass_no == job.pass_no and not mailbox.active):
-            log.info("A poisoned job of mailbox %s is out of date.", job.mailbox)
+            _out_of_date(MAILBOX_JOBS, job, mailbox)
         elif mailbox.in_pass(job.pass_no) and mailbox.planned:
-            self._go_on(mailbox)
+            self._go_on(MAILBOX_JOBS, job, mailbox)
         else:
             self.passes.begin(job)
-            self._fail(job.mailbox, job.pass_no, mailbox, "The pass could not be planned")
+            self._fail(MAILBOX_JOBS, job, mailbox, "The pass could not be planned")
 
     def folder_job(self, body: str) -> None:
         """A chunk that could not be copied. Raises ValueError when the message is no job."""
         job = read_folder_job(body)
         mailbox = self.passes.mailboxes.get(job.mailbox)
         if mailbox is None or not mailbox.in_pass(job.pass_no):
-            log.info("A poisoned job of mailbox %s is out of date.", job.mailbox)
+            _out_of_date(FOLDER_JOBS, job, mailbox)
         elif self._settled(mailbox) > job.done:
-            self._go_on(mailbox)
+            self._go_on(FOLDER_JOBS, job, mailbox)
         else:
-            self._fail(job.mailbox, job.pass_no, mailbox, "A chunk of messages could not be copied")
+            self._fail(FOLDER_JOBS, job, mailbox, "A chunk of messages could not be copied")
 
-    def _go_on(self, mailbox: Mailbox) -> None:
+    def _go_on(self, queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox) -> None:
         log.warning("Mailbox %s has moved on since its job was poisoned; it goes on.", mailbox.id)
-        send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, self._settled(mailbox)))
+        poisoned(mailbox, mailbox.id, queue, "goes_on", _why(mailbox, "The mailbox has moved on since."))
+        done = self._settled(mailbox)
+        send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done, traceparent=job.traceparent))
 
-    def _fail(self, mailbox_id: str, pass_no: int, mailbox: Mailbox, what: str) -> None:
-        reason = f" Last error: {mailbox.last_error}" if mailbox.last_error else ""
-        self.passes.fail(mailbox_id, pass_no, f"{what} in five tries.{reason}", _REMEDY)
+    def _fail(self, queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox, what: str) -> None:
+        cause = _why(mailbox, f"{what} in five tries.")
+        poisoned(mailbox, mailbox.id, queue, "failed", cause)
+        self.passes.fail(mailbox.id, job.pass_no, cause, _REMEDY)
 
     def _settled(self, mailbox: Mailbox) -> int:
         return sum(v.folder.settled for v in self.folders.all(mailbox.id))
+
+
+def _out_of_date(queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox | None) -> None:
+    log.info("A poisoned job of mailbox %s is out of date.", job.mailbox)
+    poisoned(mailbox, job.mailbox, queue, "out_of_date", "The mailbox needs the job no more.")
+
+
+def _why(mailbox: Mailbox, what: str) -> str:
+    return f"{what} The last error was {mailbox.last_error}." if mailbox.last_error else what

@@ -23,9 +23,10 @@ class Sync:
     admission: Admission
 
     def run(self) -> None:
-        """Let every Synced (or IncrementalFailed) mailbox of every batch wait for its next pass."""
+        """Let every Synced (or IncrementalFailed) mailbox of every batch wait for its next pass, unless its password
+        was shredded."""
         for batch in self.batches.all():
-            due = [line for line in self.batches.lines(batch.name) if line.status in DUE]
+            due = [line for line in self.batches.lines(batch.name) if line.status in DUE and not line.shredded]
             if not due:
                 continue
             self.admission.wait(

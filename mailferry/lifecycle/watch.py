@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.passes import Passes
+from mailferry.lifecycle.rotation import Rotation
 from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.folders import Folder, Folders
+from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
     FOLDER_JOBS,
     MAILBOX_JOBS,
@@ -25,6 +26,8 @@ from mailferry.state.jobs import (
 )
 from mailferry.state.mailboxes import ACTIVE, Mailbox, Mailboxes
 from mailferry.state.storage import Blobs, Queues
+from mailferry.telemetry import rounds
+from mailferry.telemetry.credentials import Credentials
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ class Watch:
     passes: Passes
     reports: Reports
     intake: Intake
+    rotation: Rotation
+    credentials: Credentials
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
@@ -50,11 +55,13 @@ class Watch:
     def run(self) -> None:
         """One round."""
         for queue in (MAILBOX_JOBS, FOLDER_JOBS, f"{MAILBOX_JOBS}-poison", f"{FOLDER_JOBS}-poison"):
-            log.info("Queue %s holds about %s messages.", queue, self.queues.depth(queue))
+            rounds.queue(self.queues, queue, self.clock())
         for endpoint in self.admission.endpoints():
             self._look_after(endpoint)
         self._take_unannounced()
         self._report()
+        self.rotation.run()
+        self.credentials.tell(self.clock())
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):
@@ -64,15 +71,18 @@ class Watch:
                     self.passes.publish(mailbox)
                 self.admission.release(endpoint.id, slot.mailbox)
             else:
-                self._revive(mailbox, slot)
+                folders = [v.folder for v in self.folders.all(mailbox.id)]
+                if mailbox.active:
+                    idle = max(timedelta(), self.clock() - _last_sign(mailbox, slot, folders))
+                    self.passes.told.active(mailbox, total_counts(folders), idle.total_seconds())
+                self._revive(mailbox, slot, folders)
         self.admission.admit(endpoint.id)
 
-    def _revive(self, mailbox: Mailbox, slot: Slot) -> None:
+    def _revive(self, mailbox: Mailbox, slot: Slot, folders: Sequence[Folder]) -> None:
         """Send the job of a mailbox again whose job must be lost; one too many does no harm, it finds no work."""
         now = self.clock()
         if mailbox.not_before and mailbox.not_before > now:
             return
-        folders = [v.folder for v in self.folders.all(mailbox.id)]
         if any(folder.leased(now) for folder in folders):
             return
         dead = any(folder.lease_owner for folder in folders)
@@ -82,9 +92,10 @@ class Watch:
         log.warning("Mailbox %s has %s; its job is sent again.", mailbox.id, "an expired lease" if dead else "stalled")
         if mailbox.in_pass(slot.pass_no) and mailbox.planned:
             done = sum(folder.settled for folder in folders)
-            send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+            job = FolderJob(mailbox.id, mailbox.pass_no, done, traceparent=slot.traceparent)
+            send_folder_job(self.queues, job)
         else:
-            send_mailbox_job(self.queues, MailboxJob(mailbox.id, slot.pass_no))
+            send_mailbox_job(self.queues, MailboxJob(mailbox.id, slot.pass_no, slot.traceparent))
 
     def _take_unannounced(self) -> None:
         """CSVs that no event told us about, or whose intake was cut off; not those that were refused as they are."""
@@ -111,6 +122,7 @@ class Watch:
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
         for batch in list(self.batches.all()):
             lines = list(self.batches.lines(batch.name))
+            rounds.batch(batch.name, lines, self.clock())
             for line in lines:
                 if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
                     self.passes.publish(mailbox)

@@ -46,12 +46,12 @@ def consistency_of(line: MailboxLine) -> Consistency | None:
             (left, "left by the pass that failed", _LEFT),
             (counts.skipped, "skipped", _SKIPPED),
             (counts.repaired, "changed so that the target takes them", _REPAIRED),
-            (counts.unchecked, "not looked for in the target", _UNCHECKED),
+            (counts.unchecked, "not recognised in the target", _UNCHECKED),
         )
         if count
     ]
     if not found:
-        return Consistency(Score.PERFECT, "Every message of the source is in the target, unchanged.", "")
+        return Consistency(Score.PERFECT, "Every message settled so far is in the target, unchanged.", "")
     why = ", ".join(f"{count:,} {words}" for count, words, _ in found)
     remedies = " ".join(remedy for _, _, remedy in found)
     return Consistency(_score(counts, counts.missing + left), f"Of {counts.messages:,} messages: {why}.", remedies)
@@ -64,7 +64,10 @@ _MISSING = (
 _LEFT = "Do what the mailbox's status says; the next pass carries on."
 _SKIPPED = "Read skipped.csv: it has reason and remedy for each message."
 _REPAIRED = "Nothing needs to be done about changed messages; repaired.csv says what was changed."
-_UNCHECKED = "The target tells no UIDs to look for them by (RFC 4315): compare some folders by eye."
+_UNCHECKED = (
+    "The target told no UIDs for the unrecognised ones (RFC 4315) and shows none with their Message-ID and date: most "
+    "likely it has rewritten them. folders.csv says how many messages each folder holds; compare some by eye."
+)
 
 
 def _score(counts: Counts, unexplained: int) -> Score:

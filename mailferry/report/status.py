@@ -115,6 +115,7 @@ def _mailbox(line: MailboxLine) -> dict[str, Json]:
         "busy_seconds": round(line.busy_seconds, 3),
         "passes": line.passes,
         "last_synced": line.last_synced.isoformat() if line.last_synced else None,
+        "shredded": line.shredded,
     }
 
 
@@ -123,8 +124,10 @@ def _folder(folder: Folder) -> dict[str, Json]:
         "source": folder.path,
         "target": "/".join(folder.target_path),
         "why": folder.why,
-        "left_out": folder.excluded,
+        "left_out": folder.left_out,
         "done": not folder.has_work,
         "gone": folder.gone,
         **asdict(folder.counts),
+        "source_messages": folder.source_messages,
+        "target_messages": folder.target_messages,
     }

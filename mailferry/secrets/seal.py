@@ -1,6 +1,6 @@
 """Passwords at rest: sealed with AES-256-GCM under a data key of their batch, which is itself kept wrapped.
 
-The wrapping key never touches storage: on one machine it is a setting (`SEALING_KEY`).
+The wrapping key never touches storage: it stays in Key Vault, or on one machine is a setting (`SEALING_KEY`).
 """
 
 from __future__ import annotations
@@ -11,38 +11,44 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from mailferry.errors import SealBroken
 
+#: What helps when a batch's data key, or a mailbox's password, can't be opened any more.
+DROP_CSV = "Drop the batch's CSV again."
+DROP_ROW = "Drop the batch's CSV again, with the row of this mailbox."
+#: What is wrong with a data key that the right wrapping key can't unwrap.
+CHANGED = "The batch's wrapped data key was changed."
+
 _NONCE = 12
-_REMEDY = "Restore the sealing key the batch was taken in with, or drop the CSV again."
 
 
 class KeyWrapper(Protocol):
-    """Whoever holds the wrapping key."""
+    """Whoever holds the wrapping key. It may be replaced: what an older one has wrapped still opens."""
+
+    def newest(self) -> str:
+        """The name of the key that wraps now. Raises KeyUnavailable."""
 
     def wrap(self, data_key: bytes) -> bytes:
-        """The data key in a form that may be stored."""
+        """The data key in a form that may be stored, wrapped by the newest key. Raises KeyUnavailable."""
 
     def unwrap(self, wrapped: bytes) -> bytes:
-        """The data key again. Raises SealBroken when it was wrapped with another key."""
+        """The data key again.
+
+        Raises SealBroken when it was wrapped by a key that is not ours or is no more, KeyUnavailable when a later try
+        may succeed.
+        """
 
 
-class LocalKey:
-    """A wrapping key of this machine: AES key wrap (RFC 3394) with 32 bytes."""
+def named(key: str, wrapped: bytes) -> bytes:
+    """A wrapped data key with the name (ASCII without spaces) of the key that wrapped it, as it is stored."""
+    return key.encode() + b" " + wrapped
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
 
-    def wrap(self, data_key: bytes) -> bytes:
-        return aes_key_wrap(self._key, data_key)
-
-    def unwrap(self, wrapped: bytes) -> bytes:
-        try:
-            return aes_key_unwrap(self._key, wrapped)
-        except InvalidUnwrap:
-            raise SealBroken("The batch's data key was wrapped with another sealing key.", _REMEDY) from None
+def split(wrapped: bytes) -> tuple[str, bytes]:
+    """The name of the key that wrapped a data key, and what it made of it."""
+    key, _, data = wrapped.partition(b" ")
+    return key.decode("ascii", "replace"), data
 
 
 class Seal:
@@ -62,7 +68,7 @@ class Seal:
         try:
             return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], mailbox.encode()).decode()
         except InvalidTag:
-            raise SealBroken("The mailbox's password can't be opened with the batch's key.", _REMEDY) from None
+            raise SealBroken("The mailbox's password can't be opened with the batch's key.", DROP_ROW) from None
 
 
 def new_data_key() -> bytes:

@@ -15,9 +15,13 @@ from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message, MessageSize
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.notice import is_notice
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
+
+#: In the greeting of every version of Exchange.
+_EXCHANGE = "Microsoft Exchange"
 
 #: UIDs that are sorted into commands at a time.
 _AT_ONCE = 10_000
@@ -82,9 +86,10 @@ class SourceMailbox(LoggedIn):
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
 
-        Messages that are gone, those the server lists but won't hand out, and those over `MESSAGE_LIMIT` whatever size
-        the server claims, are not yielded: the caller notices by comparing. Read the iterator to its end; closing it
-        early closes the connection, which is in mid-response then. Over a slow line it has the server compress first.
+        Messages that are gone, those the server lists but won't hand out (Exchange then gives a notice), and those over
+        `MESSAGE_LIMIT` whatever size the server claims, are not yielded: the caller notices by comparing. Read the
+        iterator to its end; closing it early closes the connection, which is in mid-response then. Over a slow line it
+        has the server compress first.
         """
         if self._connection.wire.pace.slow:
             self._connection.compress()
@@ -92,7 +97,7 @@ class SourceMailbox(LoggedIn):
             body = items.pop(b"BODY[]", None)
             if isinstance(body, bytes):
                 body = Body(body)
-            if isinstance(body, Body):
+            if isinstance(body, Body) and not (is_notice(body) and _EXCHANGE in self._connection.greeting):
                 yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
 
     def exceeds(self, uid: int, size: int) -> bool:

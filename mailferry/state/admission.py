@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailferry.errors import Conflict
@@ -31,13 +31,17 @@ _AT_ONCE = (TRANSACTION - 1) // 2
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A mailbox that wants to run pass `pass_no`. Incremental passes, which are short, go before initial ones."""
+    """A mailbox that wants to run pass `pass_no`. Incremental passes, which are short, go before initial ones.
+
+    `traceparent` is the trace context that its jobs carry.
+    """
 
     mailbox: str
     batch: str
     pass_no: int
     row: int
     incremental: bool = False
+    traceparent: str = ""
 
     @property
     def key(self) -> str:
@@ -47,12 +51,18 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A mailbox that runs."""
+    """A mailbox that runs. While it waits long for something else than its turn, its slot is `lent` to another."""
 
     mailbox: str
     batch: str
     pass_no: int
     since: datetime
+    lent: bool = False
+    traceparent: str = ""
+
+
+def _slot(ticket: Ticket, now: datetime) -> Slot:
+    return Slot(ticket.mailbox, ticket.batch, ticket.pass_no, now, traceparent=ticket.traceparent)
 
 
 def _line_of(batch: str, incremental: bool) -> str:
@@ -105,8 +115,9 @@ class Admission:
         if row is None:
             return 0
         known = from_values(Endpoint, row.values)
-        running = {slot.mailbox for slot in self.slots(endpoint)}
-        free = min(known.max_concurrent - len(running), _AT_ONCE)
+        slots = list(self.slots(endpoint))
+        running = {slot.mailbox for slot in slots}
+        free = min(known.max_concurrent - sum(not slot.lent for slot in slots), _AT_ONCE)
         if free <= 0:
             return 0
         line = (from_values(Ticket, r.values) for r in self._tables.rows(TABLE, endpoint, _WAIT, free + len(running)))
@@ -117,13 +128,13 @@ class Admission:
         now = self._clock()
         operations: list[Operation] = [Replace(_ENDPOINT, row.values, row.etag)]
         operations += (Delete(t.key) for t in admitted)
-        operations += (Insert(_SLOT + t.mailbox, to_values(Slot(t.mailbox, t.batch, t.pass_no, now))) for t in admitted)
+        operations += (Insert(_SLOT + t.mailbox, to_values(_slot(t, now))) for t in admitted)
         try:
             self._tables.commit(TABLE, endpoint, operations)
         except Conflict:
             return None
         for ticket in admitted:
-            send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no))
+            send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no, ticket.traceparent))
         return len(admitted)
 
     def release(self, endpoint: str, mailbox: str) -> None:
@@ -131,6 +142,27 @@ class Admission:
         with suppress(Conflict):
             self._tables.commit(TABLE, endpoint, [Delete(_SLOT + mailbox)])
         self.admit(endpoint)
+
+    def lend(self, endpoint: str, mailbox: str) -> None:
+        """Let another mailbox run while this one waits long."""
+        self._mark(endpoint, mailbox, lent=True)
+        self.admit(endpoint)
+
+    def take_back(self, endpoint: str, mailbox: str) -> None:
+        """The mailbox runs again if its slot was lent, even beside those that have come meanwhile; until their number
+        has fallen nobody else is admitted."""
+        self._mark(endpoint, mailbox, lent=False)
+
+    def _mark(self, endpoint: str, mailbox: str, *, lent: bool) -> None:
+        row = self._tables.get(TABLE, endpoint, _SLOT + mailbox)
+        if row is None:
+            return
+        slot = from_values(Slot, row.values)
+        if slot.lent != lent:
+            with suppress(Conflict):  # it was given back, or somebody else has marked it
+                self._tables.commit(
+                    TABLE, endpoint, [Replace(_SLOT + mailbox, to_values(replace(slot, lent=lent)), row.etag)]
+                )
 
     def slots(self, endpoint: str) -> Iterator[Slot]:
         """The mailboxes that run."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from azure.core import MatchConditions
@@ -19,11 +21,11 @@ from azure.data.tables import (
     TableTransactionError,
     UpdateMode,
 )
-from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
-from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobServiceClient, ContentSettings, StorageErrorCode
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64EncodePolicy
 
 from mailferry.errors import Conflict, SettingsError
+from mailferry.identity import app_identity
 from mailferry.state.storage import (
     Blob,
     BlobInfo,
@@ -37,6 +39,10 @@ from mailferry.state.storage import (
     Upsert,
     Value,
 )
+
+#: Bytes of a blob's pieces held in memory until its length is known; how often a disturbed upload is tried.
+_SPOOL_OVER = 4 << 20
+_UPLOADS = 5
 
 #: Longest delay of a queue message, in seconds (7 days; one second short of the service's limit).
 LONGEST_DELAY = 7 * 86400 - 1
@@ -63,18 +69,12 @@ def azure_storage(environment: Mapping[str, str] | None = None) -> Storage:
             "Set MigrationStorage to a connection string, or MigrationStorage__tableServiceUri, "
             "MigrationStorage__queueServiceUri and MigrationStorage__blobServiceUri.",
         )
-    credential = _credential(found)
+    credential = app_identity(found)
     return Storage(
         AzureTables(TableServiceClient(uris[0], credential=credential)),
         AzureQueues(QueueServiceClient(uris[1], credential=credential)),
         AzureBlobs(BlobServiceClient(uris[2], credential=credential)),
     )
-
-
-def _credential(found: Mapping[str, str]) -> ManagedIdentityCredential | DefaultAzureCredential:
-    if found.get("MigrationStorage__credential", "").lower() == "managedidentity":
-        return ManagedIdentityCredential(client_id=found.get("MigrationStorage__clientId") or None)
-    return DefaultAzureCredential()
 
 
 class AzureTables:
@@ -196,6 +196,9 @@ class AzureQueues:
     def depth(self, queue: str) -> int:
         return int(self._queue(queue).get_queue_properties().approximate_message_count or 0)
 
+    def oldest(self, queue: str) -> datetime | None:
+        return next((message.inserted_on for message in self._queue(queue).peek_messages(1)), None)
+
     def _queue(self, name: str) -> QueueClient:
         with self._lock:
             if name not in self._clients:
@@ -230,12 +233,16 @@ class AzureBlobs:
         client = self._service.get_blob_client(container, name)
         settings = ContentSettings(content_type=content_type)
 
-        def upload() -> None:
-            # Of pieces, the client holds one block at a time, 4 MiB.
-            content = data if isinstance(data, bytes) else data()
-            client.upload_blob(content, overwrite=True, content_settings=settings)
+        with tempfile.SpooledTemporaryFile(_SPOOL_OVER) as file:
+            for piece in (data,) if isinstance(data, bytes) else data():
+                file.write(piece)
+            size = file.tell()
 
-        self._creating(container, upload)
+            def upload() -> None:
+                file.seek(0)
+                client.upload_blob(file, length=size, overwrite=True, content_settings=settings)
+
+            self._creating(container, lambda: _undisturbed(upload))
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         client = self._service.get_blob_client(container, name)
@@ -264,3 +271,16 @@ class AzureBlobs:
             with suppress(ResourceExistsError):
                 self._service.create_container(container)
             write()
+
+
+def _undisturbed(upload: Callable[[], None]) -> None:
+    """A blob over 64 MiB goes in blocks that are named by their place, so of two who write it at the same time the one
+    may do away with the other's. Smaller ones go in one piece."""
+    for left in reversed(range(_UPLOADS)):
+        try:
+            upload()
+        except HttpResponseError as error:
+            if not left or getattr(error, "error_code", "") != StorageErrorCode.INVALID_BLOCK_LIST:
+                raise
+        else:
+            return

@@ -24,7 +24,8 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One CSV: its options, its wrapped data key, and, when it was refused, why and which version of the CSV.
+    """One CSV: its options, its wrapped data key (none once all its passwords are shredded), and, when it was refused,
+    why and which version of the CSV.
 
     `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it.
     """
@@ -126,4 +127,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         busy_seconds=sum(folder.seconds for folder in folders),
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
+        shredded=mailbox.shredded,
     )

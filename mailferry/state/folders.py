@@ -17,6 +17,9 @@ from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Row, Storage
 from mailferry.state.uids import UidRanges
 
+#: Is told of an error of storage that kept a checkpoint from being written.
+type OnFailure = Callable[[Exception], None]
+
 type Commit = Callable[[str, str, Sequence[Operation]], dict[str, str]]
 
 
@@ -45,13 +48,16 @@ class Folder:
     """The checkpoint of one source folder.
 
     `name` and `target_name` are as the servers spell them. `planned_in` is the pass that last wrote down what there
-    is to do. `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT
+    is to do. `excluded` is what the batch's options leave out; `refused`: the target creates no folder for it, by
+    whatever name. `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT
     up to which they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY
     changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) when it began, 0 where the source has none.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
     since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
+    `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
+    them; None before.
     """
 
     key: str
@@ -65,6 +71,7 @@ class Folder:
     planned_in: int = 0
     gone: bool = False
     excluded: bool = False
+    refused: bool = False
     epoch_no: int = 0
     uidvalidity: int = 0
     known_next: int = 1
@@ -79,6 +86,8 @@ class Folder:
     again: UidRanges = UidRanges()
     modseq: int = 0
     counts: Counts = Counts()
+    source_messages: int | None = None
+    target_messages: int | None = None
     seconds: float = 0.0
     lease_owner: str = ""
     lease_until: datetime | None = None
@@ -91,8 +100,13 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle or to verify. What the batch's options leave out is not, while they do."""
-        return bool(self.todo or self.unverified) and not self.excluded
+        """Whether anything is left to settle or to verify. What is left out is not, while it is."""
+        return bool(self.todo or self.unverified) and not self.left_out
+
+    @property
+    def left_out(self) -> bool:
+        """Whether nothing of it goes over in this pass: by the batch's options, or because the target refuses it."""
+        return self.excluded or self.refused
 
     @property
     def settled(self) -> int:
@@ -143,7 +157,14 @@ class Folders:
         for start in range(0, len(operations), TRANSACTION):
             self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
 
-    def claim(self, mailbox: str, candidates: Iterable[Versioned], owner: str, seconds: float) -> Claim | None:
+    def claim(
+        self,
+        mailbox: str,
+        candidates: Iterable[Versioned],
+        owner: str,
+        seconds: float,
+        on_failure: OnFailure | None = None,
+    ) -> Claim | None:
         """Take the lease of the first candidate that is free and that nobody else takes first; None without one."""
         for versioned in candidates:
             now = self._clock()
@@ -158,7 +179,8 @@ class Folders:
             with suppress(Conflict):
                 key = _row_key(taken.key)
                 etags = self._tables.commit(TABLE, mailbox, [Replace(key, to_values(taken), versioned.etag)])
-                return Claim(self._tables.commit, self._clock, mailbox, Versioned(taken, etags[key]), seconds)
+                now_ours = Versioned(taken, etags[key])
+                return Claim(self._tables.commit, self._clock, mailbox, now_ours, seconds, on_failure)
         return None
 
 
@@ -169,12 +191,21 @@ class Claim:
     of our writes goes through.
     """
 
-    def __init__(self, commit: Commit, clock: Clock, mailbox: str, versioned: Versioned, seconds: float) -> None:
+    def __init__(
+        self,
+        commit: Commit,
+        clock: Clock,
+        mailbox: str,
+        versioned: Versioned,
+        seconds: float,
+        on_failure: OnFailure | None = None,
+    ) -> None:
         self._commit = commit
         self._clock = clock
         self.mailbox = mailbox
         self._etag = versioned.etag
         self._seconds = seconds
+        self._on_failure = on_failure
         self.folder = versioned.folder
 
     def remaining(self) -> float:
@@ -214,6 +245,10 @@ class Claim:
             self._etag = self._commit(TABLE, self.mailbox, [Replace(key, to_values(folder), self._etag), *more])[key]
         except Conflict as conflict:
             raise LeaseLost(f"Another worker has taken over the folder {folder.path!r}.") from conflict
+        except Exception as error:
+            if self._on_failure:
+                self._on_failure(error)
+            raise
         self.folder = folder
 
 

@@ -1,4 +1,7 @@
-"""The two kinds of queue message: what they say and how they are written. They carry ids, never state or secrets."""
+"""The two kinds of queue message: what they say and how they are written. They carry ids, never state or secrets.
+
+`traceparent` is the trace context of the batch's intake (W3C Trace Context §3.2), empty where nobody traces.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ class MailboxJob:
 
     mailbox: str
     pass_no: int
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class FolderJob:
     pass_no: int
     done: int = 0
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    traceparent: str = ""
 
 
 def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
@@ -47,13 +52,19 @@ def send_folder_job(queues: Queues, job: FolderJob, delay: float = 0) -> None:
 def read_mailbox_job(body: str) -> MailboxJob:
     """The job a message holds. Raises ValueError when it holds none."""
     values = _object(body)
-    return MailboxJob(_text(values, "mailbox"), _number(values, "pass_no"))
+    return MailboxJob(_text(values, "mailbox"), _number(values, "pass_no"), _traceparent(values))
 
 
 def read_folder_job(body: str) -> FolderJob:
     """The job a message holds. Raises ValueError when it holds none."""
     values = _object(body)
-    return FolderJob(_text(values, "mailbox"), _number(values, "pass_no"), _number(values, "done"), _text(values, "id"))
+    return FolderJob(
+        _text(values, "mailbox"),
+        _number(values, "pass_no"),
+        _number(values, "done"),
+        _text(values, "id"),
+        _traceparent(values),
+    )
 
 
 def _object(body: str) -> dict[str, object]:
@@ -68,6 +79,10 @@ def _text(values: dict[str, object], name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"The job has no {name}.")
     return value
+
+
+def _traceparent(values: dict[str, object]) -> str:
+    return str(values.get("traceparent", ""))  # older versions sent none
 
 
 def _number(values: dict[str, object], name: str) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from mailferry.model import Counts, Item, ItemKind
 from mailferry.state.mailboxes import TABLE
@@ -53,6 +54,11 @@ class Entry:
             skipped=tuple(uid for uid in self.skipped if uid not in uids),
             items=tuple(item for item in self.items if item.uid not in uids),
         )
+
+    def with_targets(self, found: Mapping[int, int]) -> Entry:
+        """The same entry with these target UIDs, by source UID, for copied messages that have none."""
+        copied = tuple(UidPair(uid, copy or found.get(uid, 0)) for uid, copy in self.copied)
+        return replace(self, copied=copied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,17 @@ class Ledger:
             portions.append(portion)
         if portions:
             yield _joined(portions)
+
+    def learn(self, mailbox: str, folder: str, epoch: str, pairs: Iterable[UidPair]) -> Iterator[tuple[Operation, ...]]:
+        """How to write down target UIDs of copied messages that were recorded without one.
+
+        In portions that fit a transaction beside the folder's row.
+        """
+        found = dict(pairs)
+        rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch))
+        told = ((row, entry, entry.with_targets(found)) for row in rows for entry in [_entry(row)])
+        changed = (Replace(row.key, _values(now), row.etag) for row, before, now in told if now != before)
+        return batched(changed, TRANSACTION - 1, strict=False)
 
 
 def _forgotten(folder: str, epoch: str, row: Row, gone: set[int], items: Sequence[Row]) -> Forgotten:

@@ -25,6 +25,8 @@ class Mailbox:
 
     `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
+    `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
+    none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     """
 
     id: str
@@ -51,12 +53,20 @@ class Mailbox:
     login: str = ""
     note: str = ""
     connections: int = 0
+    refused_size: int = 0
+    refused_words: str = ""
+    full_since: datetime | None = None
     last_error: str = ""
 
     @property
     def active(self) -> bool:
         """Whether a pass is under way."""
         return self.status in ACTIVE
+
+    @property
+    def shredded(self) -> bool:
+        """Whether its password is gone."""
+        return not self.sealed
 
     def in_pass(self, number: int) -> bool:
         """Whether it is now in the pass of this number."""
@@ -68,11 +78,16 @@ def mailbox_id(address_key: str) -> str:
     return hashlib.sha256(address_key.encode()).hexdigest()[:32]
 
 
+#: Is told of a mailbox as it was and as it was written.
+type OnChange = Callable[[Mailbox, Mailbox], None]
+
+
 class Mailboxes:
     """Reads and writes mailboxes' rows."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, on_change: OnChange | None = None) -> None:
         self._tables = storage.tables
+        self._on_change = on_change
 
     def get(self, mailbox: str) -> Mailbox | None:
         """The mailbox, or None."""
@@ -93,12 +108,15 @@ class Mailboxes:
         `change` gives the new mailbox, or None to leave the row as it is; it may be called more than once.
         """
         while row := self._tables.get(TABLE, mailbox, KEY):
-            changed = change(from_values(Mailbox, row.values))
+            known = from_values(Mailbox, row.values)
+            changed = change(known)
             if changed is None:
                 return None
             try:
                 self._tables.commit(TABLE, mailbox, [Replace(KEY, to_values(changed), row.etag)])
             except Conflict:
                 continue
+            if self._on_change:
+                self._on_change(known, changed)
             return changed
         return None

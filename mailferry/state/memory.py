@@ -96,10 +96,11 @@ def _checked(values: Mapping[str, Value]) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A queue message that waits until it is `due`."""
+    """A queue message that was put there `at` a time, and waits until it is `due`."""
 
     body: str
     due: datetime
+    at: datetime
 
 
 class MemoryQueues:
@@ -110,10 +111,15 @@ class MemoryQueues:
         self.messages: dict[str, list[Sent]] = {}
 
     def send(self, queue: str, body: str, delay: float = 0) -> None:
-        self.messages.setdefault(queue, []).append(Sent(body, self._clock() + timedelta(seconds=delay)))
+        now = self._clock()
+        self.messages.setdefault(queue, []).append(Sent(body, now + timedelta(seconds=delay), now))
 
     def depth(self, queue: str) -> int:
         return len(self.messages.get(queue, []))
+
+    def oldest(self, queue: str) -> datetime | None:
+        now = self._clock()
+        return next((sent.at for sent in self.messages.get(queue, []) if sent.due <= now), None)
 
     def take(self, queue: str) -> str | None:
         """The first message past its delay, taken out; None when none is due."""

@@ -86,6 +86,9 @@ class Queues(Protocol):
     def depth(self, queue: str) -> int:
         """About how many messages the queue holds, visible or not."""
 
+    def oldest(self, queue: str) -> datetime | None:
+        """When the foremost of the visible messages was put there, its delay included; None when there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:

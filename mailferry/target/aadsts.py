@@ -24,7 +24,8 @@ _TENANT = "Check ENTRA_TENANT_ID: the tenant's id or one of its domains."
 _APP = "Check ENTRA_CLIENT_ID and ENTRA_TENANT_ID, and that the app registration still exists."
 _SECRET = "Make a new client secret, or better, change to a federated managed identity."  # noqa: S105
 _CERTIFICATE = (
-    "Upload the public part of the certificate in ENTRA_CERTIFICATE_PATH to the app registration, and check its dates."
+    "Upload the public part of the certificate in ENTRA_CERTIFICATE or ENTRA_CERTIFICATE_PATH to the app registration, "
+    "and check its dates."
 )
 _FEDERATED = (
     "Run scripts/setup-entra.sh: the app registration's federated credential must name the tenant's issuer, the object "

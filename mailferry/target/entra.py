@@ -13,21 +13,23 @@ AUTHORITY = "https://login.microsoftonline.com"
 SYSTEM = "system"
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_WAYS = "ENTRA_MANAGED_IDENTITY, ENTRA_CERTIFICATE_PATH or ENTRA_CLIENT_SECRET"
+_TENANT = re.compile(r"[\w-]+(\.[\w-]+)*")
+_WAYS = "ENTRA_MANAGED_IDENTITY, ENTRA_CERTIFICATE, ENTRA_CERTIFICATE_PATH or ENTRA_CLIENT_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
 class EntraApp:
     """An app registration with one proof, or a managed identity that stands for itself.
 
-    | `managed_identity` | `client_id` | `certificate_path` or `secret` | who signs in |
+    | `managed_identity` | `client_id` | `certificate`, `certificate_path` or `secret` | who signs in |
     |---|---|---|---|
     | client id of a user-assigned one | set | | the app; the identity vouches for it (federated credential) |
     | the same, or `SYSTEM` | | | the identity itself |
     | | set | one of them | the app |
 
     `tenant` is the id or a domain of the tenant; an identity alone can do without. `certificate_path` is a PEM file
-    with private key and certificate, or a PFX file without password. `authority` is where Entra answers (https).
+    with an RSA key and its certificate, or a PFX file without password; `certificate` is what is in the file, a PFX
+    in Base64, a PEM with `\\n` for line ends or without. `authority` is where Entra answers (https).
     """
 
     tenant: str = ""
@@ -36,11 +38,13 @@ class EntraApp:
     certificate_path: str = ""
     managed_identity: str = ""
     authority: str = AUTHORITY
+    certificate: str = field(default="", repr=False)
 
     def check(self) -> None:
         """Raise SettingsError, naming the settings, unless they choose exactly one way to sign in."""
         ways = {
             "ENTRA_MANAGED_IDENTITY": self.managed_identity,
+            "ENTRA_CERTIFICATE": self.certificate,
             "ENTRA_CERTIFICATE_PATH": self.certificate_path,
             "ENTRA_CLIENT_SECRET": self.secret,
         }
@@ -54,6 +58,11 @@ class EntraApp:
             self._check_app(bool(chosen))
         if self.managed_identity:
             self._check_identity()
+        if self.tenant and not _TENANT.fullmatch(self.tenant):
+            raise SettingsError(
+                f"ENTRA_TENANT_ID is {self.tenant!r}.",
+                "Set it to the tenant's id (a GUID) or one of its domains, such as contoso.onmicrosoft.com.",
+            )
         if not self.authority.startswith("https://"):
             raise SettingsError(
                 f"ENTRA_AUTHORITY is {self.authority!r}.", f"It is an https address, mostly {AUTHORITY}."

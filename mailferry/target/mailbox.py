@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Self
 
-from mailferry.errors import MailferryError, MessageRefused, Permanent
+from mailferry.errors import FolderGone, MailferryError, MessageRefused, NameRefused, NameTaken, Transient
 from mailferry.imap import failures, names
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import date_time
@@ -30,6 +30,8 @@ _APPENDLIMIT = re.compile(rb"APPENDLIMIT=(\d{1,19})")
 _UIDS = re.compile(rb"(\d{1,10})[ ,:]+(\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?){0,999})")
 #: The first would become a category in Outlook; mail with the other is hidden by some clients and purged by others.
 _HARMFUL_IN_EXCHANGE = frozenset({"$mdnsent", "\\deleted"})
+#: Messages whose identities are asked for in one command.
+_AT_ONCE = 500
 #: RFC 3501 §2.3.1.1: they have 32 bits.
 LARGEST_UID = 2**32 - 1
 #: More UIDs than anybody appends in one command.
@@ -126,8 +128,8 @@ class TargetMailbox(LoggedIn):
     def ensure(self, path: tuple[str, ...]) -> bytes:
         """Make sure that the folder exists and can be selected, and return its name.
 
-        Parents come into being as well. A new folder is subscribed to where the server stands it. Raises `Permanent`
-        when the server refuses the name.
+        Parents come into being as well. A new folder is subscribed to where the server stands it. Raises
+        `NameRefused` (or `NameTaken`) for the first folder on the way that the server refuses.
         """
         if found := self._existing(path):
             return found
@@ -166,9 +168,18 @@ class TargetMailbox(LoggedIn):
         if last is not None and last < first:
             return
         self._connection.run(b"NOOP")  # lets the server tell of messages other sessions have added
-        for chunk in _chunks(self._uids(first, last)):
+        for chunk in batched(self._uids(first, last), _AT_ONCE, strict=False):
             found = dict(fetch_identities(self._connection, chunk))
             yield from sorted(found.items())
+
+    def identities_among(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Identity]]:
+        """UID and identity of the selected folder's messages in these ranges of UIDs that exist (first, last).
+
+        Read the iterator to its end.
+        """
+        uids = (uid for first, last in ranges for uid in range(first, last + 1))
+        for chunk in batched(uids, _AT_ONCE, strict=False):
+            yield from fetch_identities(self._connection, chunk)
 
     def start_append(
         self, folder: bytes, messages: Sequence[Message], opened: OpenFolder, *, seconds: float | None = None
@@ -237,37 +248,38 @@ class TargetMailbox(LoggedIn):
     def _create(self, path: tuple[str, ...], name: bytes) -> None:
         """CREATE, which by RFC 3501 §6.3.3 makes parents as well; where it doesn't, one level after the other."""
         text = self._created(name)
-        if text is None:
-            return
-        for depth in range(1, len(path)):
-            self._created(self.name_of(path[:depth]))
-        text = self._created(name) if len(path) > 1 else text
+        if text is not None and not failures.says_exists(text):
+            for level in (path[:depth] for depth in range(1, len(path))):
+                there = exists(self._connection, self.name_of(level))  # asked, as refused commands may be counted
+                above = None if there else self._created(self.name_of(level))
+                if above is not None and not failures.says_exists(above):
+                    raise self._refused(level, above)
+            text = self._created(name) if len(path) > 1 else text
         if text is not None:
-            shown = "/".join(path)
-            known = failures.of_append(self._connection.server, shown, text)
-            if isinstance(known, MessageRefused):
-                known = Permanent(
-                    self._connection.server.side,
-                    f"{self._connection.server.host} refused to create the folder {shown!r}: {known.reason}",
-                    "Rename the folder at the source, map it to another name, or leave it out.",
-                )
-            raise known
+            raise self._refused(path, text)
+
+    def _refused(self, path: tuple[str, ...], text: bytes) -> MailferryError:
+        server = self._connection.server
+        known = failures.of_append(server, "/".join(path), text)
+        if isinstance(known, MessageRefused | FolderGone):  # both say no more than that this folder can't be
+            kind = NameTaken if failures.says_exists(text) else NameRefused
+            return kind(server.host, path, failures.one_line(text))
+        return known
 
     def _created(self, name: bytes) -> bytes | None:
-        """None when the folder is there now, else why not."""
+        """None when the folder is there now, else why not. Raises what has nothing to do with the name: throttled."""
         result = self._connection.run(b"CREATE", self._connection.name_argument(name))
-        there = result.ok or failures.says_exists(result.text) or exists(self._connection, name)
-        return None if there else result.text
+        if result.ok:
+            return None
+        known = failures.of_append(self._connection.server, names.decode(name), result.text)
+        if isinstance(known, Transient):
+            raise known
+        return None if exists(self._connection, name) else result.text
 
     def _subscribe(self, name: bytes) -> None:
         # Exchange shows folders without it, and counts every refused command.
         if self._subscribes and not self.is_exchange:
             self._subscribes = self._connection.run(b"SUBSCRIBE", self._connection.name_argument(name)).ok
-
-
-def _chunks(uids: list[int], size: int = 500) -> Iterator[list[int]]:
-    for start in range(0, len(uids), size):
-        yield uids[start : start + size]
 
 
 def _appended_uids(result: Result, uidvalidity: int) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ SIDE = "target"
 
 #: Seconds between two looks at a mailbox that Exchange Online is still making.
 PROVISIONING_SECONDS = 900.0
+#: Seconds until a login is tried with another name.
+_RENAMED_SECONDS = 1.0
 
 #: What may be asked with which permission of the app; the keys are Microsoft's names.
 USERS_PERMISSION = "User.Read.All"
@@ -89,8 +91,7 @@ _TEXTS = {
     ),
     Cause.LOGIN_IS_NOT_UPN: (
         "The login used {user}, but the user principal name of the mailbox {address} is {upn}.",
-        "Resume the mailbox, which then logs in as {upn}; or make them the same: Update-MgUser -UserId "
-        '"{upn}" -UserPrincipalName "{address}".',
+        "Nothing has to be done: from now on the login uses {upn}.",
     ),
     Cause.SIGN_IN_BLOCKED: (
         "Sign-in of {upn} is blocked; everything else in the directory is as it should be.",
@@ -155,23 +156,38 @@ class MailboxFacts:
         return Permanent(SIDE, self.why, self.remedy) if self.cause in _PERMANENT else None
 
 
-def explained(error: LoginRefused, facts: MailboxFacts | None, user: str) -> ServerError:
-    """A refused login with the cause and remedy that Graph's facts give it; `user` is the name it was tried with.
+def let_in(error: LoginRefused) -> bool:
+    """Whether Exchange Online took the token, and refused the mailbox only: then there is no outage of logins."""
+    return bool(_NOT_CONNECTED.search(error.cause))
 
-    `Busy` instead while the mailbox is being made. The error itself when nothing better is known, or when it is not
-    one of Exchange Online's two texts that mean so many things.
+
+def turned_away(error: LoginRefused) -> bool:
+    """Whether Exchange Online refused the login itself, for one of many reasons, an outage among them.
+
+    A refused login that is neither this nor `let_in` is Entra's no, which has nothing to do with the mailbox.
     """
-    authenticated = bool(_NOT_CONNECTED.search(error.cause))
-    if facts is None or not (authenticated or _NOT_AUTHENTICATED.search(error.cause)):
-        return error
-    cause = cause_of_refusal(facts, user, authenticated=authenticated)
+    return bool(_NOT_AUTHENTICATED.search(error.cause))
+
+
+def explained(error: LoginRefused, facts: MailboxFacts, user: str) -> ServerError:
+    """A login that Exchange Online refused, with the cause and remedy that Graph's facts give it.
+
+    `user` is the name it was tried with. `Busy` instead while the mailbox is being made, and when it has another name
+    now. The error itself when nothing better is known. Trying again is worth what it was, unless Graph is certain.
+    """
+    cause = cause_of_refusal(facts, user, authenticated=let_in(error))
     if cause is Cause.NOT_CHECKED:
         return error
     why, remedy = _words(facts, cause, user)
     why = f"{why} ({error.cause})"
     if cause is Cause.PROVISIONING:
         return Busy(SIDE, why, remedy, PROVISIONING_SECONDS)
-    return LoginRefused(SIDE, why, remedy)
+    if cause is Cause.LOGIN_IS_NOT_UPN:
+        return Busy(SIDE, why, remedy, _RENAMED_SECONDS)
+    refused = LoginRefused(SIDE, why, remedy)
+    if cause not in _PERMANENT:
+        refused.retry, refused.delay = error.retry, error.delay
+    return refused
 
 
 def cause_of_refusal(facts: MailboxFacts, user: str, *, authenticated: bool) -> Cause:

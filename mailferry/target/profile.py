@@ -36,6 +36,9 @@ class Profile:
     line_bytes: int = 0
     #: Refused commands after which a connection is given up for a fresh one; 0: nobody counts them.
     refusals: int = 0
+    #: Bytes of the smallest limit on a message, of servers that may refuse a large one, or any one in a full mailbox,
+    #: without saying why; 0: they say why.
+    smallest_limit: int = 0
 
     @property
     def is_alone(self) -> bool:
@@ -57,6 +60,7 @@ _LEAST = MappingProxyType(
         "literal_bytes": 0,
         "line_bytes": 0,
         "refusals": 0,
+        "smallest_limit": 0,
     }
 )
 _MOST = 1 << 31
@@ -84,7 +88,7 @@ def profile_of(connection: Connection, overrides: Overrides = NO_OVERRIDES) -> P
     said = f"{connection.greeting} {connection.identify()}"
     together = TOGETHER if connection.has("MULTIAPPEND") else 1
     if any(name in said.lower() for name in _EXCHANGE):
-        found = Profile(EXCHANGE, 2, 4, 1, 1, line_bytes=9_800, refusals=6)
+        found = Profile(EXCHANGE, 2, 4, 1, 1, line_bytes=9_800, refusals=6, smallest_limit=35_000_000)
     elif connection.has("LITERAL+") and (known := _PIPELINING.search(said)):
         found = Profile(known[1].capitalize(), 1, 1, 200, together)
     else:

@@ -6,16 +6,18 @@ Sources: Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth" (
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import msal  # type: ignore[import-untyped]
 import requests
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import load_pem_x509_certificates
 
 from mailferry.errors import LoginRefused, SettingsError
 from mailferry.imap.failures import one_line
@@ -25,6 +27,13 @@ from mailferry.target.entra import SYSTEM, EntraApp
 VOUCHING = "api://AzureADTokenExchange"
 #: Seconds of silence, when connecting and at every read, after which Entra counts as unreachable.
 TIMEOUT_SECONDS = 20.0
+
+#: No path is longer; whoever puts the certificate itself into the setting must not see its key in a message.
+_LONGEST_PATH = 255
+#: What a setting holds while App Service could not put the secret in its place.
+_REFERENCE = "@Microsoft.KeyVault("
+#: What comes of reading a certificate that is none.
+_NO_CERTIFICATE = (ValueError, TypeError, UnsupportedAlgorithm)
 
 #: From a scope such as `https://graph.microsoft.com/.default` to MSAL's answer: `access_token`, which may come from
 #: its cache, or `error` and `error_description`.
@@ -54,20 +63,49 @@ class EntraSession(requests.Session):
 
 def read_proof(app: EntraApp) -> Proof:
     """The app's secret or certificate. Raises SettingsError for a certificate that can't be used."""
-    if not app.certificate_path:
-        return app.secret
+    if app.certificate:
+        return _proof_in_setting(app.certificate)
+    return _proof_in_file(app.certificate_path) if app.certificate_path else app.secret
+
+
+def _proof_in_setting(text: str) -> Proof:
+    if text.startswith(_REFERENCE):
+        raise SettingsError(
+            "ENTRA_CERTIFICATE refers to a secret in Key Vault that the function app was not given.",
+            "Give the identity that reads references (keyVaultReferenceIdentity) the role Key Vault Secrets User, and "
+            "check the secret's address: the function app's environment variables show what is wrong with it.",
+        )
     try:
-        content = Path(app.certificate_path).read_bytes()
+        if "-----BEGIN" in text:
+            return _certificate(text.replace("\\r", "").replace("\\n", "\n").encode())
+        return _certificate(b64decode("".join(text.split()), validate=True))
+    except _NO_CERTIFICATE:
+        raise SettingsError(
+            "ENTRA_CERTIFICATE is no PEM text with an RSA key and its certificate, and no PFX in Base64 without a "
+            "password.",
+            "Put both into it, the key unencrypted, or the whole PFX file in Base64. A certificate in Key Vault is such"
+            " a PFX: refer to the secret of its name.",
+        ) from None
+
+
+def _proof_in_file(path: str) -> Proof:
+    if len(path) > _LONGEST_PATH:
+        raise SettingsError(
+            "ENTRA_CERTIFICATE_PATH is too long for a path.",
+            "Set it to the path of the file; what is in the file goes into ENTRA_CERTIFICATE.",
+        )
+    try:
+        content = Path(path).read_bytes()
     except OSError:
         raise SettingsError(
-            f"ENTRA_CERTIFICATE_PATH: {app.certificate_path} can't be read.", "Check the path and its rights."
+            f"ENTRA_CERTIFICATE_PATH: {path} can't be read.", "Check the path and its rights."
         ) from None
     try:
         return _certificate(content)
-    except (ValueError, TypeError):
+    except _NO_CERTIFICATE:
         raise SettingsError(
-            f"ENTRA_CERTIFICATE_PATH: {app.certificate_path} is no PEM file with an RSA key and its certificate, and "
-            "no PFX file without a password.",
+            f"ENTRA_CERTIFICATE_PATH: {path} is no PEM file with an RSA key and its certificate, and no PFX file "
+            "without a password.",
             "Put both into one file, the key unencrypted.",
         ) from None
 
@@ -114,17 +152,19 @@ def _of_identity(identity: msal.ManagedIdentityClient, resource: str) -> Mapping
 
 
 def _certificate(content: bytes) -> Proof:
-    """From PEM or PFX to what MSAL takes. Raises ValueError or TypeError for anything else."""
+    """From PEM or PFX to what MSAL takes. Raises ValueError, TypeError or UnsupportedAlgorithm for anything else."""
     if b"-----BEGIN" in content:
         key: object = serialization.load_pem_private_key(content, None)
-        certificate = load_pem_x509_certificate(content)
+        certificates = load_pem_x509_certificates(content)
     else:
-        key, found, _ = pkcs12.load_key_and_certificates(content, None)
-        if found is None:
-            raise ValueError
-        certificate = found
+        key, certificate, _ = pkcs12.load_key_and_certificates(content, None)
+        certificates = [certificate] if certificate else []
     if not isinstance(key, RSAPrivateKey):
         raise TypeError
+    # A PEM file may hold those of the authorities too, in any order.
+    own = next((found for found in certificates if found.public_key() == key.public_key()), None)
+    if own is None:
+        raise ValueError
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {"private_key": private.decode(), "public_certificate": certificate.public_bytes(pem).decode()}
+    return {"private_key": private.decode(), "public_certificate": own.public_bytes(pem).decode()}

@@ -18,6 +18,9 @@ from mailferry.target.sign_in import Ask, EntraSession, read_proof, sign_in
 
 #: Seconds for which a failure is the answer to everybody: hundreds of mailboxes ask at once.
 FAILURE_SECONDS = 10.0
+#: Seconds between two tokens that are asked for because the one before was refused: one is refused for every mailbox
+#: that the app may not open, and is not to blame.
+RENEWAL_SECONDS = 300.0
 #: The longest that Entra may put us off.
 LONGEST_DELAY_SECONDS = 3600.0
 
@@ -49,6 +52,7 @@ class TokenSource:
         self._lock = threading.Lock()
         self._ask: Ask | None = None
         self._failures: dict[str, _Failure] = {}
+        self._renewed: float | None = None
 
     def token(self, scope: str = EXCHANGE_SCOPE) -> str:
         """A token for this scope (those of claims.py).
@@ -57,14 +61,31 @@ class TokenSource:
         another `Transient` when nothing is wrong with us and a later try may succeed.
         """
         with self._lock:
-            failure = self._failures.get(scope)
-            if failure and self._clock() < failure.until:
-                raise failure.error.with_traceback(None)
-            try:
-                return self._checked(scope)
-            except (Transient, LoginRefused) as error:
-                self._failures[scope] = _Failure(error, self._clock() + (error.delay or FAILURE_SECONDS))
-                raise
+            return self._token(scope)
+
+    def instead_of(self, refused: str, scope: str = EXCHANGE_SCOPE) -> str:
+        """Another token than this one, which its resource has refused; the same when a new one would be no better.
+
+        Tokens end before their time when they are revoked, and Exchange says nothing else to them than to a mailbox
+        that the app may not open. Raises what `token` raises.
+        """
+        with self._lock:
+            if self._token(scope) == refused and (
+                self._renewed is None or self._clock() - self._renewed >= RENEWAL_SECONDS
+            ):
+                self._renewed = self._clock()
+                self._ask = None
+            return self._token(scope)
+
+    def _token(self, scope: str) -> str:
+        failure = self._failures.get(scope)
+        if failure and self._clock() < failure.until:
+            raise failure.error.with_traceback(None)
+        try:
+            return self._checked(scope)
+        except (Transient, LoginRefused) as error:
+            self._failures[scope] = _Failure(error, self._clock() + (error.delay or FAILURE_SECONDS))
+            raise
 
     def _checked(self, scope: str) -> str:
         token = self._new_or_kept(scope)

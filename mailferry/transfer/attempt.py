@@ -26,24 +26,37 @@ class Attempt:
     `line_bytes` octets (0: any).
 
     `reason` says why the message does not go over as it is, empty while it may; `changes` what is changed in `message`.
+    `words` are the target's when it refused a form last, `for_size` whether they speak of its size. `sent`: when a form
+    was sent last, by `time.monotonic()`. A `brief` attempt leaves out the forms between the message as it is and the
+    last one.
     """
 
-    def __init__(self, parcel: Parcel, flags: tuple[str, ...], largest: int, line_bytes: int) -> None:
+    def __init__(
+        self, parcel: Parcel, flags: tuple[str, ...], largest: int, line_bytes: int, *, brief: bool = False
+    ) -> None:
         self.parcel = parcel
         self.message = self._original = replace(parcel.message, flags=flags)
         self.changes = ""
         self.reason = ""
+        self.words = ""
+        self.sent = 0.0
+        self._brief = brief
         self._largest = largest
         self._line_bytes = line_bytes or None
         self._rungs: Iterator[Repair] | None = None
 
     def refused(self, reason: str) -> bool:
         """The target declined this form; whether there is another one to try."""
+        self.words = reason
         if self._rungs is None:
             self.reason = f"The target refused the message: {reason}"
-            about_size = _ABOUT_SIZE.search(reason)
-            self._rungs = iter(()) if about_size else repairs(self._original, reason, self._line_bytes)
-        return self._climb()
+            self._rungs = self._forms(reason)
+        return not self.for_size and self._climb()
+
+    @property
+    def for_size(self) -> bool:
+        """Whether the last form was refused in words that speak of its size; none of the others is smaller."""
+        return _ABOUT_SIZE.search(self.words) is not None
 
     def broke(self, strikes: int) -> bool:
         """Connections broke with this message on its way alone; whether there is a form to try.
@@ -56,6 +69,11 @@ class Attempt:
         forms = last_forms(self._original, self.reason, self._line_bytes)
         self._rungs = islice(forms, (strikes - STRIKES) // STRIKES_MORE, None)
         return self._climb()
+
+    def _forms(self, reason: str) -> Iterator[Repair]:
+        if self._brief:
+            return islice(last_forms(self._original, reason, self._line_bytes), 1, None)
+        return repairs(self._original, reason, self._line_bytes)
 
     def _climb(self) -> bool:
         rung = next((rung for rung in self._rungs or () if len(rung.message.body) <= self._largest), None)

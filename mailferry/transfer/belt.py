@@ -96,9 +96,9 @@ class Belt:
         self._passages: deque[Passage] = deque()
         self._parcels: deque[Parcel] = deque()
         self._outcomes: deque[tuple[Passage, Outcome]] = deque()
-        self._covered: list[UidRange] = []
         self._taken: list[int] = []
         self._in_flight: set[int] = set()
+        self._left: set[int] = set()
         self._changed: set[int] = set()
         self._unwritten: set[int] = set()
         self.tells_uids = tells_uids
@@ -161,10 +161,31 @@ class Belt:
     def deliver(self, parcel: Parcel, outcome: Outcome) -> None:
         """What became of a message that was taken."""
         with self._news:
-            self._held -= parcel.weight
-            self._away -= 1
+            self._release(parcel)
             self._settle(parcel.passage, outcome)
-            self._space.notify()
+
+    def hold(self, parcel: Parcel) -> None:
+        """A message that was taken is certainly not in the target, but not settled either: nothing waits for it.
+
+        Unless it is put back, it stays to be done.
+        """
+        with self._news:
+            self._release(parcel)
+            self._left.add(parcel.message.uid)
+            self._changed.discard(parcel.message.uid)
+            parcel.passage.pending.discard(parcel.message.uid)
+            parcel.passage.unsettled.discard(parcel.message.uid)
+            self._news.notify()
+
+    def put_back(self, parcel: Parcel) -> None:
+        """A message that was held is to be offered once more: in a window of its own, as if it came now."""
+        uid = parcel.message.uid
+        parcel.passage = Passage(UidRange(uid, uid), {uid}, {uid}, has_come=True)
+        with self._news:
+            self._held += parcel.weight
+            self._passages.append(parcel.passage)
+            self._parcels.append(parcel)
+            self._news.notify()
 
     def settle(self, passage: Passage, outcome: Outcome) -> None:
         """What became of a message that is not on the belt."""
@@ -207,6 +228,11 @@ class Belt:
     def in_flight(self) -> UidRanges:
         """The source UIDs of what was on its way when a lane broke."""
         return UidRanges.of(self._in_flight)
+
+    @property
+    def left(self) -> UidRanges:
+        """The source UIDs of what was held and is not settled."""
+        return UidRanges.of(self._left)
 
     @property
     def reading(self) -> bool:
@@ -252,7 +278,7 @@ class Belt:
             singles = (UidRange(outcome.uid, outcome.uid) for outcome in outcomes)
             return Collected(
                 outcomes,
-                done=UidRanges.merged([*finished, *singles]),
+                done=UidRanges.merged([*finished, *singles]).without(self.left),
                 in_doubt=UidRanges.of(in_doubt),
                 floor=floor,
                 taken=UidRanges.of(self._taken),
@@ -290,6 +316,11 @@ class Belt:
                 condition.notify_all()
 
     # Under the lock
+
+    def _release(self, parcel: Parcel) -> None:
+        self._held -= parcel.weight
+        self._away -= 1
+        self._space.notify()
 
     def _settle(self, passage: Passage, outcome: Outcome) -> None:
         self._settled += 1
@@ -332,13 +363,12 @@ class Belt:
         if self._over_for_lanes():
             return None
         sending = sum(map(bool, self._unsettled()))
-        if sending and not self.tells_uids:
-            return None
+        most = OPEN_MOST if self.tells_uids else 1
         head = self._parcels[0].passage if self._parcels else None
-        if head and not head.is_open and (sending < OPEN_MOST or not self._away):
-            return head  # even beyond the limit, when the source sends another window's messages first
+        if head and not head.is_open and (sending < most or not self._away):
+            return head  # even beyond the limit, when another window's messages come before those of the open ones
         closed = (p for p in self._passages if not p.is_open and p.unsettled and (p.has_come or self._reading))
-        return next(closed, None) if sending < OPEN_MOST else None
+        return next(closed, None) if sending < most else None
 
     def _collected(self, blurred: bool) -> list[Outcome]:
         """Outcomes that can be written down; while all is blurred only those that leave nothing in the target."""
@@ -351,6 +381,7 @@ class Belt:
                 later.append((passage, outcome))
                 continue
             passage.pending.discard(outcome.uid)
+            self._left.discard(outcome.uid)
             found.append(outcome)
             items += outcome.item is not None
             if outcome.end is End.COPIED:

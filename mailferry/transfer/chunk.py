@@ -17,9 +17,12 @@ from mailferry.report.skipped_mail import keep_skipped
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Claim, Folders, Versioned
 from mailferry.state.jobs import FolderJob, send_folder_job
-from mailferry.state.ledger import Ledger
+from mailferry.state.ledger import Entry, Ledger
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Blobs, Queues
+from mailferry.telemetry import copying as telemetry
+from mailferry.telemetry.mailboxes import checkpoint_failed
+from mailferry.transfer.capacity import Capacity, SizeLimit
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.folder_copy import FolderCopy
@@ -73,7 +76,11 @@ class Chunks:
             return
         if mailbox.not_before:
             mailbox = self.passes.resumed(mailbox)
-        progress = _Progress(self.passes, mailbox, Deadline(self.passes.limits.chunk_seconds))
+        progress = _Progress(self.passes, mailbox, Deadline(self.passes.limits.chunk_seconds), _capacity_of(mailbox))
+        with telemetry.chunk(mailbox, job.traceparent, progress):
+            self._chunk(mailbox, job, progress)
+
+    def _chunk(self, mailbox: Mailbox, job: FolderJob, progress: _Progress) -> None:
         try:
             self._copy(mailbox, job, progress)
         except LeaseLost as lost:
@@ -92,7 +99,7 @@ class Chunks:
             try:
                 self._turn(mailbox, job, progress)
             except ConnectionLost as lost:
-                if attempt > RECONNECTS or progress.over():
+                if lost.delay or attempt > RECONNECTS or progress.over():
                     raise
                 log.info("Mailbox %s: %s Connecting again.", mailbox.id, lost)
             else:
@@ -105,7 +112,8 @@ class Chunks:
         work: Iterator[Versioned] = iter(())
         with ExitStack() as open_sessions:
             while ends is None or not progress.over():
-                claim = self.folders.claim(mailbox.id, work, job.id, self.passes.limits.lease_seconds)
+                lease_seconds, failed = self.passes.limits.lease_seconds, partial(checkpoint_failed, mailbox)
+                claim = self.folders.claim(mailbox.id, work, job.id, lease_seconds, failed)
                 if claim:
                     with _Held(claim, open_sessions):
                         ends = ends or open_sessions.enter_context(self._open(mailbox))
@@ -121,7 +129,8 @@ class Chunks:
                         return
                     case found:
                         work = iter(found)
-        send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, job.done + progress.settled))
+        done = job.done + progress.settled
+        send_folder_job(self.queues, FolderJob(job.mailbox, job.pass_no, done, traceparent=job.traceparent))
 
     @contextmanager
     def _open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -144,7 +153,15 @@ class Chunks:
             limits, stop, made = self.passes.limits, progress.over, progress.made
             known = mailbox.connections
             FolderCopy(
-                claim, ends, self.ledger, limits, stop=stop, on_checkpoint=made, keep=keep, connections=known
+                claim,
+                ends,
+                self.ledger,
+                limits,
+                progress.capacity,
+                stop=stop,
+                on_checkpoint=made,
+                keep=keep,
+                connections=known,
             ).run()
 
         return copy
@@ -201,26 +218,56 @@ class _Held:
         self._claim.release()
 
 
-class _Progress:
-    """Counts what this worker settles, and looks up now and then: the mailbox's line is updated, and another worker's
-    word that the mailbox is to wait is heard."""
+def _capacity_of(mailbox: Mailbox) -> Capacity:
+    """What the mailbox's row remembers of what its target takes."""
+    return Capacity(_limit_of(mailbox), full=mailbox.full_since is not None, tries=mailbox.failures)
 
-    def __init__(self, passes: Passes, mailbox: Mailbox, deadline: Deadline) -> None:
+
+def _limit_of(mailbox: Mailbox) -> SizeLimit:
+    return SizeLimit(mailbox.refused_size, mailbox.refused_words)
+
+
+class _Progress:
+    """Counts what this worker settles, and looks up now and then: the mailbox's line is updated, what the target has
+    shown to take is remembered, and another worker's word that the mailbox is to wait is heard."""
+
+    def __init__(self, passes: Passes, mailbox: Mailbox, deadline: Deadline, capacity: Capacity) -> None:
         self._passes = passes
         self._mailbox = mailbox
         self._deadline = deadline
+        self.capacity = capacity
+        self._known = capacity.shown
         self._last = time.monotonic()
         self._told_to_wait = False
         self.settled = 0
+        self.bytes = 0
 
-    def made(self, settled: int) -> None:
-        """A checkpoint settled so many messages."""
-        self.settled += settled
+    def made(self, entry: Entry) -> None:
+        """A checkpoint settled these messages."""
+        self.settled += len(entry.uids())
+        self.bytes += entry.bytes
+        telemetry.checkpoint(self._mailbox, entry)
+        if self.capacity.shown != self._known:
+            self._remember()
         if time.monotonic() - self._last >= PROGRESS_SECONDS:
             self._passes.publish(self._mailbox)
             now = self._passes.mailboxes.get(self._mailbox.id)
             self._told_to_wait = now is None or now.not_before is not None or not now.in_pass(self._mailbox.pass_no)
+            if now and not self._told_to_wait:
+                self.capacity.learn(_limit_of(now))
             self._last = time.monotonic()
+
+    def _remember(self) -> None:
+        """Write down for others, and for later, what the target takes."""
+        limit, full = self._known = self.capacity.shown
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not found.in_pass(self._mailbox.pass_no):
+                return None
+            tightest, since = limit.within(_limit_of(found)), found.full_since if full else None
+            return replace(found, refused_size=tightest.size, refused_words=tightest.words, full_since=since)
+
+        self._passes.mailboxes.change(self._mailbox.id, change)
 
     def over(self) -> bool:
         """Whether it is time to stop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Targets:
     def __init__(self, first: TargetMailbox, connect: Callable[[], TargetMailbox]) -> None:
         self._connect = connect
         self._open = {0: first}
+        self._refused = Counter[int]()
         #: Whether the server had no place for one more.
         self.full = False
         self._lock = Lock()
@@ -38,9 +40,18 @@ class Targets:
         found = self._open.get(number)
         return found or self._opened(number)
 
+    def note_refusal(self, number: int) -> None:
+        """The server has refused a message on this connection."""
+        self._refused[number] += 1
+
+    def refused(self, number: int) -> int:
+        """How many messages were refused on this connection."""
+        return self._refused[number]
+
     def renew(self, number: int) -> TargetMailbox:
         """A fresh connection in the place of this one, which is logged out."""
         self._open[number].close()
+        self._refused[number] = 0
         return self._opened(number)
 
     def interrupt(self) -> None:

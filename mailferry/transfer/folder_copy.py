@@ -7,33 +7,35 @@ belt opens it, and what has become certain with it, in one transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import batched
+from itertools import batched, filterfalse
 
 from mailferry.errors import ConnectionCut, ConnectionLost, FolderGone, ProtocolError
 from mailferry.imap.body import Body
 from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.settings import Limits
-from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.folders import NO_WINDOW, Claim, Folder, Window
 from mailferry.state.ledger import MOST_ITEMS, Entry, Ledger
 from mailferry.state.uids import UidRanges
-from mailferry.target.mailbox import OpenFolder, TargetMailbox
+from mailferry.target.mailbox import OpenFolder
 from mailferry.transfer.attempt import STRIKE_OF_CUT, STRIKE_OF_SERVER
 from mailferry.transfer.belt import OUTCOMES_MOST, Belt, Passage
+from mailferry.transfer.capacity import Capacity
 from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import new_epoch
+from mailferry.transfer.holding import Held, holding
+from mailferry.transfer.hopeless import Hopeless
 from mailferry.transfer.items import Items
 from mailferry.transfer.lane import Destination, Lane
 from mailferry.transfer.match import pair
 from mailferry.transfer.outcome import entry_of
 from mailferry.transfer.reader import Reader
-from mailferry.transfer.verify import Findings, compare
+from mailferry.transfer.verify import Findings, compare, identify
 from mailferry.transfer.windows import Windows
 
 #: Slowest link on which an APPEND still counts as alive, in bytes a second, and the longest it may take, in seconds:
@@ -50,8 +52,6 @@ LOOK_SECONDS = 1.0
 #: how many times that is waited for.
 QUIET_SECONDS = 0.5
 QUIET_TRIES = 20
-#: Messages or ranges read from a server between two looks at the lease.
-_HOLD_EVERY = 2_000
 
 
 class FolderCopy:
@@ -63,9 +63,10 @@ class FolderCopy:
         ends: Ends,
         ledger: Ledger,
         limits: Limits,
+        capacity: Capacity,
         *,
         stop: Callable[[], bool],
-        on_checkpoint: Callable[[int], None],
+        on_checkpoint: Callable[[Entry], None],
         keep: Callable[[Folder, int, Body], str] | None = None,
         connections: int = 0,
     ) -> None:
@@ -77,15 +78,19 @@ class FolderCopy:
         self._on_checkpoint = on_checkpoint
         self._keep = keep
         self._connections = connections
+        self._capacity = capacity
+        self._left = UidRanges()
         self._since = time.perf_counter()
         self._selected = ends.target
+        self._source_messages = self._target_messages = 0
 
     @property
     def _folder(self) -> Folder:
         return self._claim.folder
 
     def run(self) -> None:
-        """Copy until the folder is done or it is time to stop.
+        """Copy until the folder is done or it is time to stop, or until only messages are left whose turn comes again
+        later in the job (`hopeless`).
 
         Raises what servers and storage raise; everything that was certain by then is in the ledger, and what was on
         its way is written down as in doubt.
@@ -95,6 +100,7 @@ class FolderCopy:
             why = "It was deleted or renamed at the source before it was copied to its end."
             self._finish(replace(self._folder, todo=UidRanges(), unverified=UidRanges(), gone=True, why=why))
             return
+        self._source_messages, self._target_messages = status.messages, opened.status.messages
         self._begin_epoch_if_needed(name, status, opened.status)
         floor = self._settle_doubt(name, opened.status)
         self._adopt()
@@ -103,9 +109,9 @@ class FolderCopy:
             floor = self._copy(self._folder.suspects, replace(to, profile=to.profile.alone()), floor)
         started = False
         while not (started and self._stop()):
-            if self._folder.todo:
-                floor = self._copy(self._folder.todo, to, floor)
-            elif self._verified(to):
+            if todo := self._folder.todo.without(self._left):
+                floor = self._copy(todo, to, floor)
+            elif self._left or self._verified(to):
                 return
             started = True
 
@@ -146,8 +152,8 @@ class FolderCopy:
         window = self._folder.window
         if not window.uids:
             return target.uidnext
-        uidnext = self._quiet(name, target).uidnext
-        found = self._holding(self._ends.target.identities(window.target_uidnext))
+        quiet = self._quiet(name, target)
+        found = holding(self._ends.target.identities(window.target_uidnext), self._hold)
         sent = self._ends.source.identities(list(window.uids.uids()))
         pairs = pair(sent.items(), found, set(window.taken.uids()), strict=False)
         for some in batched(pairs, MOST_ITEMS, strict=False):
@@ -159,7 +165,8 @@ class FolderCopy:
             size = sum(sent[one.source].size for one in some)
             self._write(arrived, Entry(copied=some, items=items, bytes=size), window)
         self._write(UidRanges(), Entry())
-        return max([uidnext, *(one.target + 1 for one in pairs)])
+        self._target_messages = quiet.messages
+        return max([quiet.uidnext, *(one.target + 1 for one in pairs)])
 
     def _quiet(self, name: bytes, target: FolderStatus) -> FolderStatus:
         """The target folder once it stays the same: a server may still store what a cut connection has left it."""
@@ -177,8 +184,8 @@ class FolderCopy:
         if not folder.adopt_below:
             return
         taken = {one.target for entry in self._ledger.entries(*self._in_ledger()) for one in entry.adopted}
-        there = self._holding(self._ends.target.identities(1, folder.adopt_below - 1))
-        here = self._holding(self._ends.source.identities_among(folder.todo))
+        there = holding(self._ends.target.identities(1, folder.adopt_below - 1), self._hold)
+        here = holding(self._ends.source.identities_among(folder.todo), self._hold)
         for some in batched(pair(here, there, taken, strict=True), OUTCOMES_MOST, strict=False):
             self._write(UidRanges.of(one.source for one in some), Entry(adopted=some))
         self._claim.write(replace(self._folder, adopt_below=0))
@@ -191,6 +198,7 @@ class FolderCopy:
         lanes = min(allowed, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
         belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
         windows = Windows(ends.source, self._limits.window_messages, self._limits.window_bytes)
+        hopeless = Hopeless(belt, items, self._folder.key, to.profile.smallest_limit)
         reader = Reader(belt, ends.source, windows, todo, items)
         strikes = {self._folder.struck: self._folder.strikes}
 
@@ -200,7 +208,7 @@ class FolderCopy:
         with ThreadPoolExecutor(lanes + 1, "copy") as crew:
             crew.submit(reader.run)
             for number in range(lanes):
-                crew.submit(Lane(number, belt, ends.targets, to, items, secure, strikes).run)
+                crew.submit(Lane(number, belt, ends.targets, to, items, hopeless, secure, strikes).run)
             try:
                 self._write_while(belt, to)
             except BaseException as error:
@@ -209,7 +217,10 @@ class FolderCopy:
                 raise
             if belt.reading:
                 ends.source.interrupt()
+        if not belt.error:
+            hopeless.end()
         self._close(belt, to)
+        self._left = UidRanges.merged([*self._left, *belt.left])
         return belt.floor if belt.tells_uids else self._ends.target.status(to.name).uidnext
 
     def _write_while(self, belt: Belt, to: Destination) -> None:
@@ -279,15 +290,16 @@ class FolderCopy:
             entry,
         )
         self._since = now
-        self._on_checkpoint(len(entry.uids()))
+        self._target_messages += len(entry.copied)
+        self._on_checkpoint(entry)
 
     def _verified(self, to: Destination) -> bool:
         """Compare the ledger with both ends: either the folder is finished with, or `todo` holds what is missing."""
         again = self._folder.again
         if self._ends.target is not self._selected or len(self._ends.targets) > 1:
-            self._selected = self._ends.target
-            self._selected.select(to.name)  # to see what other connections have appended
+            self._select_again(to)
         found = self._compared(to)
+        unchecked = self._unidentified(found.unknown, to)
         for portion in self._ledger.forget(*self._in_ledger(), found.missing.without(again)):
             self._claim.write(
                 replace(
@@ -299,13 +311,16 @@ class FolderCopy:
                 *portion.operations,
             )
         folder = self._folder
+        not_found = sum(found.compared.holds(uid) for uid in unchecked)
         gone_again = sum(again.holds(uid) for uid in found.missing.uids())
         folder = replace(
             folder,
             todo=UidRanges.merged([*folder.todo, *found.unrecorded]),
             unverified=folder.unverified.without(found.compared),
             target_uidvalidity=to.opened.status.uidvalidity,
-            counts=folder.counts + Counts(missing=gone_again, unchecked=found.unchecked),
+            counts=folder.counts + Counts(missing=gone_again, unchecked=not_found),
+            source_messages=self._source_messages,
+            target_messages=self._target_messages,
         )
         if folder.todo or folder.unverified:
             self._claim.write(folder)
@@ -319,37 +334,48 @@ class FolderCopy:
         self._claim.finish(replace(folder, again=UidRanges(), counts=counts))
 
     def _compared(self, to: Destination) -> Findings:
-        source, target = (_Kept(end, self._holding) for end in (self._ends.source, self._ends.target))
-        same_uids = self._folder.target_uidvalidity in (0, to.opened.status.uidvalidity)
+        source, target = self._held()
+        same_uids = self._has_same_uids(to)
         return compare(self._folder, source, target if same_uids else None, self._ledger, self._claim.mailbox)
+
+    def _unidentified(self, unknown: UidRanges, to: Destination) -> Iterable[int]:
+        """Those of these messages that are not recognised in the target; the ledger learns the others' UIDs."""
+        if not unknown or not self._has_same_uids(to):
+            return unknown.uids()
+        last = self._select_again(to).uidnext - 1
+        pairs = identify(
+            unknown, self._folder.unverified, *self._held(), last, self._ledger.entries(*self._in_ledger())
+        )
+        for operations in self._ledger.learn(*self._in_ledger(), pairs):
+            self._claim.write(self._folder, *operations)
+        return filterfalse({one.source for one in pairs}.__contains__, unknown.uids())
+
+    def _select_again(self, to: Destination) -> FolderStatus:
+        """The target folder with what other connections have appended."""
+        self._selected = self._ends.target
+        status = self._selected.select(to.name).status
+        self._target_messages = status.messages
+        return status
+
+    def _has_same_uids(self, to: Destination) -> bool:
+        """Whether the target UIDs in the ledger mean anything there."""
+        return self._folder.target_uidvalidity in (0, to.opened.status.uidvalidity)
+
+    def _held(self) -> tuple[Held, Held]:
+        return Held(self._ends.source, self._hold), Held(self._ends.target, self._hold)
 
     def _in_ledger(self) -> tuple[str, str, str]:
         return self._claim.mailbox, self._folder.key, self._folder.epoch
 
     def _items(self) -> Items:
         folder, limit = self._folder, self._ends.target.append_limit
-        largest = min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes
-        return Items(folder.path, largest, folder.again, partial(self._keep, folder) if self._keep else None)
+        most = min(limit, self._limits.message_bytes) if limit else self._limits.message_bytes
+        keep = partial(self._keep, folder) if self._keep else None
+        return Items(folder.path, most, self._capacity, folder.again, keep)
 
     def _enough(self, size: int) -> float:
         """Seconds for which the lease must last when a message of this size is sent."""
         return max(self._limits.lease_seconds / 3, min(LONGEST_APPEND, size / SLOWEST))
 
-    def _holding[T](self, found: Iterable[T]) -> Iterator[T]:
-        """The same, keeping the lease while it is read."""
-        for number, one in enumerate(found):
-            if number % _HOLD_EVERY == 0:
-                self._claim.hold(self._enough(0))
-            yield one
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """One end, listed while the lease is kept."""
-
-    end: SourceMailbox | TargetMailbox
-    keeping: Callable[[Iterable[tuple[int, int]]], Iterator[tuple[int, int]]]
-
-    def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The UIDs there as ranges."""
-        return self.keeping(self.end.uids(first, last))
+    def _hold(self) -> None:
+        self._claim.hold(self._enough(0))

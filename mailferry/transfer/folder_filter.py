@@ -9,6 +9,9 @@ from mailferry.imap.values import ListedFolder
 from mailferry.transfer.folder_names import folded
 from mailferry.transfer.folder_roles import is_personal
 
+#: Bytes of the longest name that is copied. Servers hang up on commands that long, and no row of the state holds more.
+LONGEST_NAME = 20_000
+
 _NOT_OWN = (
     "It belongs to another user or is shared; migrate it with its owner's mailbox, or name it in include_folders."
 )
@@ -24,6 +27,8 @@ def why_left_out(folder: ListedFolder, include: Sequence[str], exclude: Sequence
     """
     if not folder.selectable:
         return "It holds only other folders and no mail."
+    if len(folder.name) > LONGEST_NAME:
+        return f"Its name has more than {LONGEST_NAME:,} bytes. Give it or a folder above it a shorter one."
     if pattern := _covering(exclude, folder):
         return f"It is excluded by “{pattern}”."
     if not is_personal(folder) and not _covering(filter(_names_folders, include), folder):

@@ -28,7 +28,7 @@ from mailferry.transfer.folder_roles import (
     target_role,
 )
 from mailferry.transfer.folder_rules import FolderRule, Rulebook, Verdict, target_path
-from mailferry.transfer.folder_tree import Node, in_order, nodes_of
+from mailferry.transfer.folder_tree import Node, in_order, nodes_of, upwards
 from mailferry.transfer.folder_words import because, shown, why_so_called
 from mailferry.transfer.name_rules import NameRules, legal_part
 
@@ -250,9 +250,10 @@ class _Plan:
         """Target path of the place above."""
         if not above:
             return self._root
-        for depth in range(1, len(above) + 1):  # a role may ask for a deep place before its parents' turn
-            self._place(self._main[above[:depth]])
         parent = self._main[above]
+        if not self._has(parent):  # a role or a rule has its turn before its parents
+            for path in upwards(above):
+                self._place(self._main[path])
         return self._placed[(parent.path, parent.name)][0]
 
     def _resolved(self, wish: Path) -> tuple[Path, list[str]]:

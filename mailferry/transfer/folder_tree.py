@@ -12,6 +12,9 @@ from mailferry.transfer.name_rules import NameRules, legal_part
 
 type Path = tuple[str, ...]
 
+#: Parts of the longest path whose places are all told apart; what is deeper is one name. Exchange goes no deeper.
+DEEPEST = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -35,6 +38,8 @@ def in_order(folders: Iterable[ListedFolder]) -> list[ListedFolder]:
         twin = once.get(folder.name)
         attributes = folder.attributes | (twin.attributes if twin else frozenset())
         kept = min(twin.path, folder.path) if twin else folder.path
+        if len(kept) > DEEPEST:
+            kept = (*kept[: DEEPEST - 1], "/".join(kept[DEEPEST - 1 :]))
         once[folder.name] = replace(folder, path=kept or ("",), attributes=attributes)
     return sorted(once.values(), key=_order)
 

@@ -9,9 +9,14 @@ from mailferry.transfer.folder_roles import is_inbox
 type Path = tuple[str, ...]
 
 
+#: Characters of a path that are shown in a sentence.
+_SHOWN_MOST = 300
+
+
 def shown(path: Path) -> str:
-    """A path as people read it."""
-    return "/".join(path)
+    """A path as people read it in a sentence."""
+    text = "/".join(path)
+    return text if len(text) <= _SHOWN_MOST else f"{text[:_SHOWN_MOST]}…"
 
 
 def because(reasons: Sequence[str]) -> str:

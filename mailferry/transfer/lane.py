@@ -4,6 +4,7 @@ offers those it refuses in other forms."""
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from mailferry.target.profile import Profile
 from mailferry.transfer.attempt import Attempt
 from mailferry.transfer.belt import Belt, Parcel
 from mailferry.transfer.ends import Targets
+from mailferry.transfer.hopeless import Hopeless
 from mailferry.transfer.items import Items
 from mailferry.transfer.outcome import End, Outcome
 
@@ -48,6 +50,7 @@ class Lane:
         targets: Targets,
         destination: Destination,
         items: Items,
+        hopeless: Hopeless,
         secure: Callable[[int], float],
         strikes: Mapping[int, int],
     ) -> None:
@@ -56,12 +59,12 @@ class Lane:
         self._targets = targets
         self._to = destination
         self._items = items
+        self._hopeless = hopeless
         self._secure = secure
         self._strikes = strikes
         self._in_flight: deque[tuple[Appending, Sequence[Attempt]]] = deque()
         self._sending: Sequence[Attempt] = ()
         self._again: deque[Sequence[Attempt]] = deque()
-        self._refusals = 0
         self._declined: MailferryError | None = None
 
     def run(self) -> None:
@@ -115,10 +118,12 @@ class Lane:
             return self._again.popleft()
         profile = self._to.profile
         while parcels := self._belt.take(profile.messages_per_append, wait=not self._in_flight):
-            attempts = [self._attempt(parcel) for parcel in parcels]
+            attempts = [self._attempt(parcel) for parcel in parcels if not self._hopeless.spared(parcel)]
+            if not attempts:
+                continue
             strikes = self._strikes.get(attempts[0].parcel.message.uid, 0)
             if not attempts[0].broke(strikes):
-                self._skip(attempts[0])
+                self._hopeless.settle(attempts[0].parcel, attempts[0].reason)
             elif attempts[0].changes:
                 self._offer_again(attempts)
                 return self._again.popleft()
@@ -128,13 +133,16 @@ class Lane:
 
     def _attempt(self, parcel: Parcel) -> Attempt:
         flags = self._target.flags_taken(parcel.message, self._to.opened)
-        return Attempt(parcel, flags, self._items.largest, self._to.profile.line_bytes)
+        largest, line_bytes = self._items.largest, self._to.profile.line_bytes
+        return Attempt(parcel, flags, largest, line_bytes, brief=self._items.capacity.full)
 
     def _send(self, attempts: Sequence[Attempt]) -> None:
         self._spare_the_server()
         messages = [attempt.message for attempt in attempts]
         seconds = self._granted(sum(len(message.body) for message in messages))
         self._sending = attempts
+        for attempt in attempts:
+            attempt.sent = time.monotonic()
         appending = self._target.start_append(self._to.name, messages, self._to.opened, seconds=seconds)
         self._in_flight.append((appending, attempts))
         self._sending = ()
@@ -142,11 +150,10 @@ class Lane:
     def _spare_the_server(self) -> None:
         """Replace a connection on which it has refused nearly as much as makes it hang up."""
         limit = self._to.profile.refusals
-        if limit and self._refusals >= limit:
+        if limit and self._targets.refused(self._number) >= limit:
             while self._in_flight:
                 self._finish()
             self._targets.renew(self._number)
-            self._refusals = 0
 
     def _finish(self) -> None:
         """Hear what became of the oldest APPEND on its way."""
@@ -162,13 +169,13 @@ class Lane:
                 self._stored(attempt, uid or 0)
 
     def _refused(self, attempts: Sequence[Attempt], reason: str) -> None:
-        self._refusals += 1
+        self._targets.note_refusal(self._number)
         if len(attempts) > 1:  # because of one of them, and nobody knows which
             self._again.extend([attempt] for attempt in attempts)
         elif attempts[0].refused(reason):
             self._offer_again(attempts)
         else:
-            self._skip(attempts[0])
+            self._declined = self._hopeless.add(attempts[0]) or self._declined
 
     def _offer_again(self, attempts: Sequence[Attempt]) -> None:
         """In another form, which is written down before: should the line break, it is known what may have arrived."""
@@ -178,16 +185,10 @@ class Lane:
 
     def _stored(self, attempt: Attempt, target: int) -> None:
         message = attempt.parcel.message
-        item = self._items.stored(message, attempt.reason, attempt.changes)
-        self._settle(attempt, Outcome(message.uid, End.COPIED, target, len(attempt.message.body), item))
-
-    def _skip(self, attempt: Attempt) -> None:
-        message = attempt.parcel.message
-        self._settle(attempt, Outcome(message.uid, End.SKIPPED, item=self._items.refused(message, attempt.reason)))
-
-    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._belt.deliver(attempt.parcel, outcome)
-        attempt.parcel.message.body.close()
+        item, size = self._items.stored(message, attempt.reason, attempt.changes), len(attempt.message.body)
+        self._belt.deliver(attempt.parcel, Outcome(message.uid, End.COPIED, target, size, item))
+        self._hopeless.stored(size, attempt.sent)
+        message.body.close()
 
     def _granted(self, size: int) -> float:
         seconds = self._secure(size)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailferry.imap import names
 from mailferry.transfer.folder_names import NOT_FOR_MAIL
 from mailferry.transfer.folder_roles import is_inbox
 
 _IMPORTED = "_imported"
+#: Hiragana to katakana: Exchange's store compares without regard to case, width and kana (its database's default).
+_KANA = {char: char + 0x60 for char in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
 
 
 def _trimmed(name: str) -> str:
@@ -18,16 +21,17 @@ def _trimmed(name: str) -> str:
     return shorter if shorter == name else _trimmed(shorter)
 
 
+@lru_cache(maxsize=1024)  # the parts of a path are compared again for every folder below it
 def alike(name: str) -> str:
     """The form in which names are compared where case doesn't count.
 
-    Wider than any server's own comparison is known to be: width, ligatures, accents put together or apart, invisible
-    characters, spaces and dots at the ends and the dot of the i don't count either. One name too many that counts as
-    the same costs it a number; one too few would mix two folders without a word.
+    Wider than any server's own comparison is known to be: width, kana, ligatures, accents put together or apart,
+    invisible characters, spaces and dots at the ends and the dot of the i don't count either. One name too many that
+    counts as the same costs it a number; one too few would mix two folders without a word.
     """
     seen = "".join(char for char in name if unicodedata.category(char) != "Cf")
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
-    return _trimmed(text.replace("i\u0307", "i").replace("ı", "i"))
+    return _trimmed(text.translate(_KANA).replace("i\u0307", "i").replace("ı", "i"))
 
 
 @dataclass(frozen=True, slots=True)

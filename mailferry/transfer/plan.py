@@ -8,23 +8,28 @@ from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import batched
+from itertools import batched, chain
 
-from mailferry.errors import Conflict, FolderGone, MailferryError
+from mailferry.errors import Conflict, FolderGone, MailferryError, NameRefused
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
+from mailferry.model import Counts
 from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
+from mailferry.telemetry.names import PLAN
+from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.epoch import hides_messages, new_epoch, with_new_messages
+from mailferry.transfer.folder_filter import LONGEST_NAME
+from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
 from mailferry.transfer.folder_roles import is_personal
 from mailferry.transfer.folder_rules import from_text
-from mailferry.transfer.name_rules import EXCHANGE, PLAIN
+from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -59,10 +64,14 @@ class Plans:
         if mailbox is None:
             log.info("The job for pass %s of mailbox %s is out of date.", job.pass_no, job.mailbox)
             return
+        with span(PLAN, job.traceparent, batch=mailbox.batch, mailbox=mailbox.id, pass_no=mailbox.pass_no):
+            self._run(mailbox, job)
+
+    def _run(self, mailbox: Mailbox, job: MailboxJob) -> None:
         try:
             rows = _Rows(self.folders, mailbox)
             if mailbox.planned or self._plan(self.check.prepared(mailbox), rows):
-                self._hand_on(mailbox, rows.all())
+                self._hand_on(mailbox, job, rows.all())
             else:
                 send_mailbox_job(self.queues, job)
         except Conflict:
@@ -85,12 +94,15 @@ class Plans:
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
             here, there = side_by_side(ends.source.folders, ends.target.folders)
-            look = _Look(ends, {folder.name: folder.status for folder in there}, _source_id(mailbox))
-            mappings = enumerate(self._mappings(mailbox, ends, here, there, rows))
-            unplanned = ((order, mapping) for order, mapping in mappings if not rows.planned(mapping.source))
+            rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
+            mappings = self._mappings(mailbox, rules, here, there, rows)
+            given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
+            maker = FolderMaker(ends, rules, given)
+            look = _Look(ends, {folder.name: folder.status for folder in there}, maker, _source_id(mailbox))
+            unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
-                ends.target.create(mapping.target for mapping in new)
+                maker.make_ahead(mapping.target for mapping in new)
                 plan = [look.folder(rows.get(mapping.source), mapping, order) for order, mapping in some]
                 rows.write([folder for folder in plan if folder])
                 if deadline.passed():
@@ -101,7 +113,7 @@ class Plans:
     def _mappings(
         self,
         mailbox: Mailbox,
-        ends: Ends,
+        rules: NameRules,
         here: Sequence[ListedFolder],
         there: Sequence[ListedFolder],
         rows: _Rows,
@@ -114,13 +126,13 @@ class Plans:
         return map_folders(
             here,
             there,
-            EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator),
+            rules,
             _wishes(batch) if batch else NO_WISHES,
             self.check.well_known(mailbox),
             settled={folder.name: folder.target_path for folder in rows.all() if folder.epoch_no},
         )
 
-    def _hand_on(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
+    def _hand_on(self, mailbox: Mailbox, job: MailboxJob, folders: Sequence[Folder]) -> None:
         """As many folder jobs as may run at once and have enough to do; each goes from folder to folder."""
         work = [folder for folder in folders if folder.has_work]
         if not work:
@@ -132,7 +144,7 @@ class Plans:
         jobs = min(len(work), self.passes.limits.mailbox_connections, 1 + left // WORTH_A_JOB)
         done = sum(folder.settled for folder in folders)
         for _ in range(jobs):
-            send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done))
+            send_folder_job(self.queues, FolderJob(mailbox.id, mailbox.pass_no, done, traceparent=job.traceparent))
 
 
 class _Rows:
@@ -184,12 +196,13 @@ class _Look:
 
     ends: Ends
     listed_there: MappingABC[bytes, FolderStatus | None]
+    maker: FolderMaker
     source_id: str
 
     def folder(self, before: Folder | None, mapping: Mapping, order: int) -> Folder | None:
         """The folder with what this pass has to settle; None when it needs no row, or has gone since it was listed.
 
-        Creates the target folder where it is missing.
+        Creates the target folder where it is missing; where the target refuses that for good, the folder says so.
         """
         folder = _mapped(before, mapping, order)
         if mapping.excluded:
@@ -200,7 +213,11 @@ class _Look:
             return None
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
             return with_new_messages(folder, status)
-        name = self.ends.target.ensure(folder.target_path)
+        try:
+            name, folder = self.maker.made(folder)
+        except NameRefused as refused:
+            why = f"{refused.cause}. {refused.remedy}"
+            return replace(folder, refused=True, why=why, counts=Counts(messages=status.messages))
         known = name in self.listed_there
         there = (self.listed_there[name] or self.ends.target.status(name)) if known else _JUST_CREATED
         return replace(new_epoch(folder, status, there), source=self.source_id, target_name=name)
@@ -227,12 +244,14 @@ def _source_id(mailbox: Mailbox) -> str:
 
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
-    path = "/".join(mapping.source.path)
+    path = "/".join(mapping.source.path)[:LONGEST_NAME]
     if before is None:
-        name = mapping.source.name
-        return Folder(folder_key(name), name, path, mapping.target, mapping.why, order, excluded=mapping.excluded)
+        name = mapping.source.name[:LONGEST_NAME]  # those with longer ones are left out
+        return Folder(
+            folder_key(mapping.source.name), name, path, mapping.target, mapping.why, order, excluded=mapping.excluded
+        )
     # The map only knows that the target was settled before; what was said of it then explains it.
-    as_before = mapping.why == KEPT and not (before.gone or before.excluded)
+    as_before = mapping.why == KEPT and not (before.gone or before.excluded or before.refused)
     return replace(
         before,
         path=path,
@@ -241,4 +260,5 @@ def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:
         why=before.why if as_before else mapping.why,
         order=order,
         excluded=mapping.excluded,
+        refused=False,
     )

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from mailferry.errors import MailferryError, SealBroken, SettingsError
+from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
 from mailferry.imap.values import Login
-from mailferry.secrets.seal import KeyWrapper, Seal
+from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
@@ -32,7 +32,8 @@ class Sessions:
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
-        """Both sessions, logged in. Raises what failures.py makes of refusals, SealBroken and SettingsError."""
+        """Both sessions, logged in. Raises what failures.py makes of refusals, SealBroken, KeyUnavailable and
+        SettingsError."""
         endpoint = self.admission.endpoint(mailbox.endpoint)
         if endpoint is None:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
@@ -57,16 +58,25 @@ class Sessions:
     def _password(self, mailbox: Mailbox) -> str:
         batch = self.batches.get(mailbox.batch)
         if batch is None:
-            raise SealBroken(f"The batch {mailbox.batch!r} is gone, and with it its key.", "Drop the CSV again.")
+            raise SealBroken(f"The batch {mailbox.batch!r} is gone, and with it its key.", DROP_ROW)
+        if mailbox.shredded or not batch.wrapped_key:
+            raise SealBroken("The mailbox's password has been shredded.", DROP_ROW)
         return Seal(self.keys.unwrap(batch.wrapped_key)).open(mailbox.sealed, mailbox.id)
 
     def _to_target(self, mailbox: Mailbox) -> Callable[[], TargetMailbox]:
+        settings = self.settings
+
         def connect() -> TargetMailbox:
-            login = Login(mailbox.login or mailbox.address)
-            if self.tokens:
-                login = replace(login, token=self.tokens.token())
-            else:
-                login = replace(login, password=self.settings.target_password)
-            return TargetMailbox.open(self.settings.target, login, self.settings.target_profile)
+            login = Login(mailbox.login or mailbox.address, password=settings.target_password)
+            if self.tokens is None:
+                return TargetMailbox.open(settings.target, login, settings.target_profile)
+            token = self.tokens.token()
+            try:
+                return TargetMailbox.open(settings.target, replace(login, token=token), settings.target_profile)
+            except LoginRefused:
+                another = self.tokens.instead_of(token)
+                if another == token:
+                    raise
+            return TargetMailbox.open(settings.target, replace(login, token=another), settings.target_profile)
 
         return connect

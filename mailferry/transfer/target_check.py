@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from mailferry.errors import LoginRefused, MailferryError, Transient
+from mailferry.errors import Busy, LoginRefused, MailferryError, Transient
 from mailferry.state.mailboxes import Mailbox, Mailboxes
-from mailferry.target.mailbox_facts import Cause, explained
+from mailferry.target.mailbox_facts import SIDE, Cause, explained, let_in, turned_away
 from mailferry.target.preflight import Preflight
 
 log = logging.getLogger(__name__)
+
+#: Seconds until it is asked again whether Entra gives the app a token.
+APP_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class _Last:
+    """The last mailbox that this process was let into."""
+
+    mailbox: Mailbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,7 @@ class TargetCheck:
 
     mailboxes: Mailboxes
     preflight: Preflight | None
+    _last: _Last = field(default_factory=_Last, repr=False)
 
     def prepared(self, mailbox: Mailbox) -> Mailbox:
         """The mailbox with the name to log in with, once it is known that it can be copied to.
@@ -41,8 +52,9 @@ class TargetCheck:
     def well_known(self, mailbox: Mailbox) -> Mapping[str, tuple[str, ...]] | None:
         """Paths of the folders that Graph has names for; None where it can't or may not be asked, or does not answer.
 
-        Then the attributes that the server lists have to do.
+        Then the attributes that the server lists have to do. To be asked once the target has let us in.
         """
+        self._last.mailbox = mailbox
         if self.preflight is None:
             return None
         try:
@@ -52,11 +64,33 @@ class TargetCheck:
             return None
 
     def explained(self, mailbox: Mailbox, error: MailferryError) -> MailferryError:
-        """A refused login at the target in the words of what Graph knows; any other error as it is."""
-        if self.preflight is None or not isinstance(error, LoginRefused) or error.side != "target":
+        """A refused login at the target in the words of what Graph knows; any other error as it is.
+
+        What may be an outage, or concerns the app and not the mailbox, comes as `Busy`: it is waited for, however long
+        it takes. A user principal name that has changed is written down for the next login.
+        """
+        if self.preflight is None or not isinstance(error, LoginRefused) or error.side != SIDE:
             return error
+        if not (let_in(error) or turned_away(error)):
+            return Busy(SIDE, error.cause, error.remedy, APP_SECONDS)
+        found = self._with_facts(self.preflight, mailbox, error)
+        if found.retry and isinstance(found, LoginRefused) and turned_away(error) and not self._others_get_in(mailbox):
+            return Busy(SIDE, found.cause, found.remedy, found.delay)
+        return found
+
+    def _with_facts(self, preflight: Preflight, mailbox: Mailbox, error: LoginRefused) -> MailferryError:
         try:
-            facts = self.preflight.check_one(mailbox.address)
+            facts = preflight.check_one(mailbox.address)
         except Transient:
             return error
-        return explained(error, facts, mailbox.login or mailbox.address)
+        user = mailbox.login or mailbox.address
+        if facts.upn and facts.upn != user:
+            self.mailboxes.change(mailbox.id, lambda found: replace(found, login=facts.upn))
+        return explained(error, facts, user)
+
+    def _others_get_in(self, mailbox: Mailbox) -> bool:
+        """Whether another mailbox has been opened since this one was last heard of, so that it is not an outage."""
+        other = self._last.mailbox
+        if other is None or other.id == mailbox.id or other.pass_began is None:
+            return False
+        return other.pass_began > mailbox.updated

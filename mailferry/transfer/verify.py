@@ -1,20 +1,25 @@
-"""Verification: the ledger against what both ends hold now, for messages settled since it was done last."""
+"""Verification: the ledger against what both ends hold now, for messages settled since it was done last.
+
+By UIDs; messages whose target UID nobody told are looked for by identity.
+"""
 
 from __future__ import annotations
 
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Protocol
 
+from mailferry.imap.values import Identity
 from mailferry.state.folders import Folder
 from mailferry.state.ledger import Entry, Ledger
-from mailferry.state.uids import UidRange, UidRanges
+from mailferry.state.uids import UidPair, UidRange, UidRanges
+from mailferry.transfer.match import pair
 
 #: What the report says of a message that `compare` found missing, once it is copied again.
 COPIED_AGAIN_REASON = "It was recorded as copied but was no longer in the target folder."
@@ -37,6 +42,13 @@ class End(Protocol):
         """The UIDs from `first` to `last` that exist now, as ascending ranges (first, last) that don't overlap."""
 
 
+class NamedEnd(End, Protocol):
+    """One end that also tells what the messages are."""
+
+    def identities_among(self, ranges: Iterable[tuple[int, int]]) -> Iterable[tuple[int, Identity]]:
+        """UID and identity of the messages in these ranges; each range is taken when its turn comes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What a comparison of ledger, source and target has found.
@@ -44,14 +56,14 @@ class Findings:
     `compared` is the part of the folder's `unverified` that it is about: the whole, or when there is too much to
     find, as much from below as `MOST_FINDINGS` allows. `unrecorded` are source UIDs that exist without a ledger entry,
     to be copied. `missing` are source UIDs that exist and are recorded as in the target, but are not there any more:
-    to be copied again. `unchecked` is the number of messages recorded as in the target without a UID, because the
-    target gave none.
+    to be copied again. `unknown` are all source UIDs in `unverified` that exist and are recorded as in the target
+    without a UID that means anything there.
     """
 
     compared: UidRanges = UidRanges()
     unrecorded: UidRanges = UidRanges()
     missing: UidRanges = UidRanges()
-    unchecked: int = 0
+    unknown: UidRanges = UidRanges()
 
 
 def compare(folder: Folder, source: End, target: End | None, ledger: Ledger, mailbox: str) -> Findings:
@@ -76,6 +88,38 @@ def compare(folder: Folder, source: End, target: End | None, ledger: Ledger, mai
         survey.targets = array("Q", bytes(survey.targets.itemsize * len(survey.targets)))
         return _findings(unverified, survey, ())
     return _findings(unverified, survey, _gone(survey, target))
+
+
+def identify(
+    unknown: UidRanges, unverified: UidRanges, source: NamedEnd, target: NamedEnd, last: int, entries: Iterable[Entry]
+) -> list[UidPair]:
+    """Find the messages `unknown` of `compare` in the target, whose largest UID is `last`: by Message-ID and date.
+
+    `entries` is the whole ledger of the folder's epoch. Target UIDs that it names are not looked at, nor are those
+    below what was verified before: what came since has higher ones (RFC 3501 §2.3.1.1). One that is not found proves
+    nothing, as servers may rewrite a message. Memory is what `pair` takes, and 40 bytes a message whose UID was told.
+    """
+    named, floor = array("Q"), 0
+    for entry in entries:
+        for uid, copy in chain(entry.copied, entry.adopted):
+            if not unverified.holds(uid):
+                floor = max(floor, copy)
+            elif copy:
+                named.append(copy)
+    nameless = _between(target.uids(floor + 1, last), sorted(named))
+    # Mail of others may share a Message-ID, so that one agreement more is asked for.
+    return pair(source.identities_among(unknown), target.identities_among(nameless), strict=True)
+
+
+def _between(listed: Iterable[tuple[int, int]], named: Sequence[int]) -> Iterator[UidRange]:
+    """The listed UIDs without those that are named."""
+    for first, last in listed:
+        for uid in named[bisect_left(named, first) : bisect_right(named, last)]:
+            if first < uid:
+                yield UidRange(first, uid - 1)
+            first = uid + 1
+        if first <= last:
+            yield UidRange(first, last)
 
 
 @dataclass(slots=True)
@@ -166,7 +210,7 @@ def _findings(unverified: UidRanges, survey: _Survey, gone: Iterable[int]) -> Fi
         compared=_up_to(limit, unverified),
         unrecorded=_up_to(limit, survey.unrecorded),
         missing=_up_to(limit, missing),
-        unchecked=sum(uid <= limit and not copy for uid, copy in zip(survey.sources, survey.targets, strict=True)),
+        unknown=UidRanges(_runs(uid for uid, copy in zip(survey.sources, survey.targets, strict=True) if not copy)),
     )
 
 

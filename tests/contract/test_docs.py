@@ -43,7 +43,7 @@ def test_every_status_is_in_the_readme() -> None:
 
 def test_the_routes_of_the_readme_are_those_of_the_api() -> None:
     api = set(re.findall(r'route\("([^"]+)"', (ROOT / "functions/api.py").read_text()))
-    readme = re.findall(r"`GET /api/([^`]+)`", (ROOT / "README.md").read_text())
+    readme = re.findall(r"`(?:GET|POST) /api/([^`]+)`", (ROOT / "README.md").read_text())
     assert {re.sub(r"\{id\}", "{mailbox}", route) for route in readme} == api
 
 

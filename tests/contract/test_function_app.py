@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLE: dict[str, str] = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
 HOST = json.loads((ROOT / "host.json").read_text())
 
-GOLDEN = {
+GOLDEN: dict[str, dict[str, object]] = {
     "intake": {"type": "blobTrigger", "path": "batches/{name}.csv", "source": "EventGrid"},
     "plan_mailbox": {"type": "queueTrigger", "queueName": "mailbox-jobs"},
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
@@ -27,6 +27,7 @@ GOLDEN = {
     "health": {"type": "httpTrigger", "route": "health", "authLevel": "ANONYMOUS"},
     "batches": {"type": "httpTrigger", "route": "batches", "authLevel": "FUNCTION"},
     "batch": {"type": "httpTrigger", "route": "batches/{batch}", "authLevel": "FUNCTION"},
+    "shred": {"type": "httpTrigger", "route": "batches/{batch}/shred", "authLevel": "FUNCTION", "methods": ["POST"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
 
@@ -129,4 +130,4 @@ def test_pins_are_exact() -> None:
     for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-")):
-                assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), f"{name}: {line}"
+                assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+", line), f"{name}: {line}"

@@ -256,12 +256,12 @@ CMDLETS = {
     "New-ServicePrincipal": {"AppId", "ObjectId", "DisplayName"},
     "Remove-MailboxPermission": {"Identity", "User", "AccessRights", "Confirm"},
     "Remove-ServicePrincipal": {"Identity", "Confirm"},
-    "Set-CASMailbox": {"Identity", "ImapEnabled"},
+    "Set-CASMailbox": {"Identity"},  # and one of IMAP_SETTINGS, by name
     "Add-Content": {"LiteralPath", "Value", "Encoding"},
     "ForEach-Object": set(),
-    "Get-Content": {"LiteralPath", "Encoding"},
+    "Get-Content": {"LiteralPath", "Encoding", "TotalCount"},
     "Get-Module": {"ListAvailable", "Name"},
-    "Import-Csv": {"LiteralPath"},
+    "Import-Csv": {"LiteralPath", "Delimiter"},
     "Import-Module": set(),
     "Out-Null": set(),
     "Set-Content": {"LiteralPath", "Value", "Encoding"},
@@ -271,6 +271,10 @@ CMDLETS = {
     "Write-Output": set(),
     "Write-Warning": set(),
 }
+
+
+#: Settings of a mailbox that Set-CASMailbox changes, as its page has them, and their values before the script.
+IMAP_SETTINGS = {"ImapEnabled": "$false", "ImapUseProtocolDefaults": "$true", "ImapSuppressReadReceipt": "$false"}
 
 
 def powershell() -> str:
@@ -301,6 +305,14 @@ def test_powershell_changes_nothing_without_asking_what_if() -> None:
             assert 0 < asked < indent, line
         elif line.strip() == "}" and indent <= asked:
             asked = 0
+
+
+def test_powershell_gives_every_setting_back_that_it_changes() -> None:
+    text = EXCHANGE.read_text(encoding="ascii")
+    changed = dict(re.findall(r"Edit-Imap \$address '(\w+)' (\$\w+) ", text))
+    restored = dict(re.findall(r"Undo-Imap \$address '(\w+)' (\$\w+) ", text))
+    assert restored == IMAP_SETTINGS
+    assert changed == {name: "$false" if value == "$true" else "$true" for name, value in restored.items()}
 
 
 def test_powershell_is_balanced_and_plain_for_version_5() -> None:

@@ -12,6 +12,7 @@ from demo.fill import Naming
 from mailferry.model import Status
 from mailferry.state.folders import Folders
 from mailferry.state.jobs import FOLDER_JOBS, read_folder_job
+from mailferry.state.ledger import Entry
 from mailferry.transfer import chunk
 from tests.support.compare import assert_same_mail
 from tests.support.dovecot import Dovecot
@@ -223,9 +224,9 @@ def test_a_worker_that_loses_its_lease_writes_nothing_more(
 
     made = chunk._Progress.made
 
-    def made_and_stolen(self: chunk._Progress, settled: int) -> None:
-        made(self, settled)
-        steal(settled)
+    def made_and_stolen(self: chunk._Progress, entry: Entry) -> None:
+        made(self, entry)
+        steal(len(entry.uids()))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunk._Progress, "made", made_and_stolen)

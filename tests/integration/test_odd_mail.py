@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +14,12 @@ from mailferry.model import Item, ItemKind, MailboxLine, Status
 from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from tests.support.engine import Engine, csv_of, settings_for
-from tests.support.imap_sim import SimServer, StoredMessage
+from tests.support.exchange import ExchangeOnline, Mailbox, Switches, Tenant, wording
+from tests.support.imap_sim import SimServer, Store, StoredMessage
 from tests.support.odd_mail import CORPUS, LARGEST, Letter, Odd
 from tests.support.odd_mail.letter import ATTACHED
-from tests.support.odd_mail.servers import OddSource, patient_target, strict_target
+from tests.support.odd_mail.lines import LONGEST_LINE
+from tests.support.odd_mail.servers import OddSource, patient_target, stricter
 from tests.support.odd_mail.substance import attachment, substance
 
 BATCH = "odd"
@@ -25,7 +27,7 @@ EVERYTHING = "everything@example.test"
 
 #: Not carried by any target.
 NEVER = (ItemKind.TOO_LARGE, ItemKind.UNREADABLE)
-#: What goes over to the strict target, which says it is Exchange: it gets no `\Deleted`.
+#: What goes over to Exchange, which gets no `\Deleted`.
 SYSTEM_FLAGS = ("\\seen", "\\answered", "\\flagged", "\\draft")
 
 
@@ -39,7 +41,7 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class Mailbox:
+class Outcome:
     """What became of one mailbox, its letters in order."""
 
     line: MailboxLine
@@ -50,19 +52,25 @@ class Mailbox:
 class Migration:
     """Mailboxes of letters, carried from an odd source to a target."""
 
-    def __init__(self, source: OddSource, target: SimServer, mailboxes: dict[str, list[Letter]]) -> None:
-        self._target = target
+    def __init__(
+        self,
+        source: OddSource,
+        target: SimServer | ExchangeOnline,
+        mailboxes: dict[str, list[Letter]],
+        settings: Mapping[str, str],
+        store: Store,
+    ) -> None:
+        self._store = store
         self._mailboxes = mailboxes
         self._uids = {user: source.put(user, letters) for user, letters in mailboxes.items()}
-        ends = [(server.host, server.port) for server in (source, target)]
         more = {"MAX_MESSAGE_BYTES": str(LARGEST), "SOURCE_MAX_CONCURRENT": str(len(mailboxes))}
-        self._engine = Engine(settings_for(ends[0], ends[1], **more))
+        self._engine = Engine({**settings, **more})
         self._engine.drop(BATCH, csv_of(*mailboxes))
         self._engine.run(most=10 * len(mailboxes) + 100)
         assert (source.violations, target.violations) == ([], [])
         self._lines = self._engine.lines(BATCH)
 
-    def mailbox(self, user: str) -> Mailbox:
+    def mailbox(self, user: str) -> Outcome:
         """What became of it, read from the ledger and from the target's store."""
         line, ledger = self._lines[user], Ledger(self._engine.storage)
         (folder,) = (v.folder for v in Folders(self._engine.storage).all(line.mailbox))
@@ -72,12 +80,12 @@ class Migration:
             for pair in entry.copied
         }
         items = {item.uid: item for item in ledger.items(line.mailbox, [(folder.key, folder.epoch)])}
-        stored = {message.uid: message for message in self._target.store.messages(user, b"INBOX")}
+        stored = {message.uid: message for message in self._store.messages(user, b"INBOX")}
         fates = [
             Fate(letter, stored.get(copies.get(uid, 0)), items.get(uid))
             for letter, uid in zip(self._mailboxes[user], self._uids[user], strict=True)
         ]
-        return Mailbox(line, fates, len(stored))
+        return Outcome(line, fates, len(stored))
 
 
 def address(name: str) -> str:
@@ -89,14 +97,24 @@ def address(name: str) -> str:
 def alone() -> Iterator[Migration]:
     """Every case in a mailbox of its own, to a patient target."""
     with OddSource() as source, patient_target() as target:
-        yield Migration(source, target, {address(name): list(case.letters) for name, case in CORPUS.items()})
+        mailboxes = {address(name): list(case.letters) for name, case in CORPUS.items()}
+        settings = settings_for((source.host, source.port), (target.host, target.port))
+        yield Migration(source, target, mailboxes, settings, target.store)
 
 
 @pytest.fixture(scope="module")
 def together() -> Iterator[Migration]:
-    """All cases in one mailbox, to a target that refuses what Exchange refuses."""
-    with OddSource() as source, strict_target() as target:
-        yield Migration(source, target, {EVERYTHING: [letter for case in CORPUS.values() for letter in case.letters]})
+    """All cases in one mailbox, to Exchange Online that refuses all it was ever said to refuse."""
+    tenant = Tenant(domain="example.test")
+    tenant.add(Mailbox(EVERYTHING, message_limit=LARGEST))
+    online = ExchangeOnline(tenant, Switches(line_limit=LONGEST_LINE, date_zone=None))
+    with OddSource() as source, online, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wording, "refusal_of", stricter)
+        for name, value in online.environment().items():
+            patch.setenv(name, value)
+        ends = settings_for((source.host, source.port), (online.imap_host, online.imap_port))
+        mailboxes = {EVERYTHING: [letter for case in CORPUS.values() for letter in case.letters]}
+        yield Migration(source, online, mailboxes, {**ends, **online.settings()}, tenant.store)
 
 
 @pytest.mark.parametrize("name", CORPUS)
@@ -117,7 +135,7 @@ def test_alone_to_a_patient_target_it_arrives_byte_for_byte(alone: Migration, na
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_among_all_others_to_a_strict_target_it_arrives_or_people_are_told(together: Migration, name: str) -> None:
+def test_among_all_others_to_exchange_it_arrives_or_people_are_told(together: Migration, name: str) -> None:
     case = CORPUS[name]
     for fate in fates_of(together, case):
         if case.skipped:
@@ -139,7 +157,7 @@ def test_among_all_others_to_a_strict_target_it_arrives_or_people_are_told(toget
             assert fate.copy.body == fate.letter.body
 
 
-def test_nothing_else_is_at_the_strict_target_and_all_is_counted(together: Migration) -> None:
+def test_nothing_else_is_at_exchange_and_all_is_counted(together: Migration) -> None:
     found = together.mailbox(EVERYTHING)
     kinds = Counter(fate.item.kind for fate in found.fates if fate.item)
     skipped = sum(kinds[kind] for kind in (*NEVER, ItemKind.REFUSED))

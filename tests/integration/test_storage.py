@@ -193,6 +193,21 @@ def test_a_blob_whose_pieces_break_off_is_not_there(storage: Storage) -> None:
     assert storage.blobs.read(container, "message.eml") is None
 
 
+def test_of_many_who_write_a_blob_at_once_one_wins_and_none_fails(storage: Storage) -> None:
+    def pieces(word: bytes) -> Iterator[bytes]:
+        return (word * 100_000 for _ in range(20))
+
+    def write(word: bytes) -> None:
+        storage.blobs.write("reports", "busy.csv", lambda: pieces(word), "text/csv")
+
+    words = [b"one ", b"two ", b"six ", b"ten "]
+    with ThreadPoolExecutor(len(words)) as pool:
+        list(pool.map(write, words * 3))
+    found = storage.blobs.read("reports", "busy.csv")
+    assert found
+    assert found.data in [b"".join(pieces(word)) for word in words]
+
+
 def test_blobs_are_listed_by_prefix(storage: Storage) -> None:
     container = f"c{uuid.uuid4().hex}"
     assert list(storage.blobs.list(container)) == []

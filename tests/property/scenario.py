@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from hypothesis import strategies as st
 
+from mailferry.transfer.capacity import FULL_AFTER
 from tests.property.letters import CHANGED, DEADLY, LEFT_OUT, Kind, Letter
 from tests.support.imap_sim import RICH, At, Bye, Cut, CutUnanswered, CutWithin, Fault, Stall
 
@@ -124,12 +125,6 @@ class Target:
         return self.software == "Dovecot" and self.literals == "LITERAL+"
 
     @property
-    def profile(self) -> str:
-        """TARGET_PROFILE."""
-        in_flight = self.in_flight if self.pipelines else 1
-        return json.dumps({"connections": self.connections, "in_flight": in_flight})
-
-    @property
     def capabilities(self) -> tuple[str, ...]:
         """What it announces."""
         missing = {"LITERAL+"} | ({"MULTIAPPEND"} if not self.multiappend else set())
@@ -148,6 +143,20 @@ class Scenario:
     window_messages: int
     step: int
     events: tuple[Event, ...]
+
+    @property
+    def profile(self) -> str:
+        """TARGET_PROFILE. With a `smallest_limit` letters that are refused in every form are held back; three in a row
+        would be a full mailbox, which waits for ever."""
+        refused = sum(letter.kind is Kind.REFUSED_ALWAYS for letter in self.all_letters())
+        few = refused < FULL_AFTER and not any(isinstance(event, Renumber) for event in self.events)
+        return json.dumps(
+            {
+                "connections": self.target.connections,
+                "in_flight": self.target.in_flight if self.target.pipelines else 1,
+                "smallest_limit": 35_000_000 if few else 0,
+            }
+        )
 
     def all_letters(self) -> Iterator[Letter]:
         """Every letter that is there or will come."""

@@ -88,6 +88,9 @@ class _Verdict:
         for pair in pairs:
             if pair.source in self.source:
                 self._check_pair(pair)
+        copied = (pair for entry in self.entries for pair in entry.copied)
+        unknown = [pair for pair in copied if not pair.target and pair.source in self.source]
+        assert len(unknown) <= self.folder.counts.unchecked, self._about(f"nobody is told of {unknown}")
 
     def _check_pair(self, pair: UidPair) -> None:
         copy, message = self.target.get(pair.target), self.source[pair.source]

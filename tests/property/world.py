@@ -73,7 +73,7 @@ class World:
                 "WINDOW_MESSAGES": str(self.scenario.window_messages),
                 "MAX_MESSAGE_BYTES": str(LARGEST),
                 "RETRY_ATTEMPTS": "100",
-                "TARGET_PROFILE": self.scenario.target.profile,
+                "TARGET_PROFILE": self.scenario.profile,
             }
             self.engine = Engine(settings_for((source.host, source.port), (target.host, target.port), **more))
             self._settings = read_settings(self.engine.settings)

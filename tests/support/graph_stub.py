@@ -1,4 +1,8 @@
-"""A stand-in for Microsoft Graph on loopback that answers what a test tells it to, one by one or in a batch."""
+"""A Microsoft Graph on loopback that answers what a test tells it to, one by one or in a batch.
+
+For answers that the simulated one (`tests.support.exchange`) never gives, since it knows what it says: broken, cut off,
+contradictory, by somebody else. What Graph does when it is well, throttled or down is tested with that one.
+"""
 
 from __future__ import annotations
 

@@ -102,3 +102,15 @@ def test_whether_a_batch_is_busy_is_known(admission: Admission) -> None:
 
 def test_an_endpoint_nobody_defined_admits_nobody(storage: Storage) -> None:
     assert Admission(storage).admit("nowhere:993") == 0
+
+
+def test_a_lent_slot_lets_another_run_and_is_taken_back_beside_it(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, (ticket(n) for n in range(1, 6)))
+    admission.admit(ENDPOINT)
+    admission.lend(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box1", "box2", "box3"]
+    admission.take_back(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box2")
+    assert list(started(storage)) == []
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == ["box4"]

@@ -13,7 +13,7 @@ from mailferry.imap.body import Body
 from mailferry.imap.values import Message, MessageSize
 from mailferry.model import Item, ItemKind
 from mailferry.state.ledger import MOST_ITEMS
-from mailferry.state.uids import UidRange
+from mailferry.state.uids import UidRange, UidRanges
 from mailferry.transfer.belt import OPEN_MOST, Belt, Parcel, Passage
 from mailferry.transfer.outcome import End, Outcome
 from mailferry.transfer.windows import Cut
@@ -288,3 +288,20 @@ def test_what_leaves_nothing_in_the_target_is_certain_at_once_even_where_no_uids
     some.leave(ValueError("broken"), [1])
     found = some.collect()
     assert (str(found.done), str(found.in_doubt)) == ("2", "1")
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_what_is_held_blocks_nothing_and_stays_to_be_done_unless_it_is_delivered(delivered: bool) -> None:
+    some = belt()
+    laid(some, 1, 2)
+    opened(some)
+    one, other = some.take(10, wait=False)
+    some.hold(one)
+    copied(some, other, 50)
+    found = some.collect()
+    assert (found.done, found.in_doubt, some.left) == (UidRanges.of([2]), UidRanges(), UidRanges.of([1]))
+    if delivered:
+        some.deliver(one, Outcome(1, End.SKIPPED))
+        assert some.left == UidRanges.of([1])  # until it is collected
+        assert some.collect().done == UidRanges.of([1])
+        assert not some.left

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.contest import CEILING, OURS, Account, Row, Run
 from benchmarks.figures import Figures
-from benchmarks.page import BEGIN, END, PLOT, Results, section, write
+from benchmarks.markdown import END
+from benchmarks.page import BEGIN, PLOT, Results, section, write
 from benchmarks.stage import Arrived, Filled
 
 ACCOUNT = Account("user", Filled(1000, 23_000_000))

@@ -86,14 +86,14 @@ def test_every_fault_is_told_with_what_to_do() -> None:
     _, why, remedy = graded(of(5_000, skipped=3, repaired=12, missing=1, unchecked=7))
     assert why == (
         "Of 5,000 messages: 1 missing from the target, 3 skipped, 12 changed so that the target takes them, "
-        "7 not looked for in the target."
+        "7 not recognised in the target."
     )
     assert "skipped.csv" in remedy
     assert "repaired.csv" in remedy
 
 
 def test_a_perfect_mailbox_asks_for_nothing() -> None:
-    assert graded(of(10)) == (Score.PERFECT, "Every message of the source is in the target, unchanged.", "")
+    assert graded(of(10)) == (Score.PERFECT, "Every message settled so far is in the target, unchanged.", "")
 
 
 @given(st.integers(0, 3_000), st.integers(0, 60), st.integers(0, 3_000), st.integers(0, 5))

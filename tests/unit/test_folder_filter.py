@@ -115,3 +115,11 @@ def test_the_root_of_the_folders_of_others_pushes_none_either() -> None:
 def test_an_inbox_without_mail_stays_the_inbox_though_only_folders_of_others_lie_below_it() -> None:
     source = [folder("INBOX", "\\noselect"), shared("INBOX/shared/x")]
     assert mapped(source) == {"INBOX": "INBOX", "INBOX/shared/x": "INBOX/shared/x"}
+
+
+def test_a_name_that_no_server_and_no_table_takes_is_left_out_and_said_so() -> None:
+    long, twin = folder("x" * 40_000), folder("X" * 40_000)
+    mappings = map_folders([long, twin, folder("INBOX")], [], EXCHANGE)
+    assert [mapping.excluded for mapping in mappings] == [False, True, True]
+    assert "more than 20,000 bytes" in mappings[1].why
+    assert all(len(mapping.why) < 1_000 for mapping in mappings)

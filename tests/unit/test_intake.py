@@ -171,6 +171,19 @@ def test_a_mailbox_that_is_being_copied_does_not_change_its_source(engine: Engin
     assert "just being copied" in engine.report("batch", "intake.csv")
 
 
+def test_a_csv_dropped_again_keeps_the_options_of_the_time_before(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"root_folder": "Old", "endpoint": {"host": "imap.other.test"}}))
+    engine.storage.blobs.delete("batches", "batch.json")  # as storage does a day later
+    engine.drop("batch", csv_of(*users(2)))
+    kept = Batches(engine.storage).get("batch")
+    assert kept
+    assert (kept.root_folder, kept.endpoint) == ("Old", "imap.other.test:993")
+    engine.drop("batch", csv_of(*users(2)), "{}")
+    plain = Batches(engine.storage).get("batch")
+    assert plain
+    assert (plain.root_folder, plain.endpoint) == ("", "imap.example.com:993")
+
+
 def test_bad_options_refuse_the_batch(engine: Engine) -> None:
     engine.drop("batch", csv_of("a@x.y"), '{"exclude": []}')
     assert csv_is_there(engine)

@@ -105,6 +105,7 @@ def test_a_server_without_hierarchy_gets_flat_names() -> None:
         ("Izmir", "ızmir"),
         ("İzmir", "izmir"),
         ("ｶﾞ", "ガ"),
+        ("めも", "メモ"),
     ],
 )
 def test_names_that_a_server_may_take_for_one_stay_apart(one: str, other: str) -> None:
@@ -127,12 +128,17 @@ def test_a_name_of_invisible_characters_gets_a_visible_one() -> None:
 
 def test_a_tree_of_three_hundred_levels_stays_and_a_deeper_one_is_lifted() -> None:
     deep = tuple(f"n{level}" for level in range(302))
-    found = {
-        mapping.source.path: mapping.target for mapping in map_folders([folder(deep[:300]), folder(deep)], [], EXCHANGE)
-    }
-    assert found[deep[:300]] == deep[:300]
-    assert len(found[deep]) == 300
-    assert found[deep][-1] == "n299_n300_n301"
+    source = [folder(deep[:300]), folder(deep)]
+    found = {mapping.source.name: mapping.target for mapping in map_folders(source, [], EXCHANGE)}
+    assert found[source[0].name] == deep[:300]
+    assert len(found[source[1].name]) == 300
+    assert found[source[1].name][-1] == "n299_n300_n301"
+
+
+def test_a_path_of_thousands_of_parts_is_one_more_folder_and_no_more_work() -> None:
+    deep = tuple("d" * 5_000)
+    (mapping,) = map_folders([folder(deep)], [], EXCHANGE)
+    assert mapping.target == (*deep[:299], "_".join(deep)[:250])
 
 
 def test_a_path_that_fits_no_command_line_is_lifted_too() -> None:

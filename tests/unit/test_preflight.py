@@ -1,18 +1,15 @@
-"""What is found out about target mailboxes before anything is copied, and how a refused login is explained by it."""
+"""What is found out about target mailboxes before anything is copied."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
-from mailferry.errors import Busy, LoginRefused, Permanent, ProtocolError, Transient, Unreachable
-from mailferry.imap import failures
-from mailferry.imap.values import Server
+from mailferry.errors import Busy, Permanent, ProtocolError, Transient, Unreachable
 from mailferry.state.records import from_values, to_values
 from mailferry.target.graph import Graph
-from mailferry.target.mailbox_facts import Cause, MailboxFacts, cause_of_refusal, explained
+from mailferry.target.mailbox_facts import Cause, MailboxFacts
 from mailferry.target.preflight import Preflight
 from tests.support.graph_stub import NOT_FOUND, GraphStub, Json, Reply, Tokens, refusal
 
@@ -24,10 +21,6 @@ NO_MAILBOX = refusal(
 )
 NO_DIRECTORY = refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 NO_ACCESS = refusal(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
-
-EXCHANGE = Server("target", "outlook.office365.com")
-NOT_AUTHENTICATED = cast(LoginRefused, failures.of_login(EXCHANGE, b"AUTHENTICATE failed.", (), oauth=True))
-NOT_CONNECTED = cast(LoginRefused, failures.of_refusal(EXCHANGE, b"User is authenticated but not connected."))
 
 
 @pytest.fixture
@@ -347,60 +340,3 @@ def test_a_mailbox_of_which_only_some_folders_were_told_is_asked_again(preflight
     with pytest.raises(Busy) as caught:
         preflight.folders(ANN)
     assert caught.value.delay == 30.0
-
-
-# --- refused logins -------------------------------------------------------------------------------------------------
-
-
-def facts(cause: Cause, *, upn: str = ANN, purpose: str = "user", enabled: bool = True) -> MailboxFacts:
-    return MailboxFacts(ANN, cause, user_id="id", upn=upn, purpose=purpose, enabled=enabled)
-
-
-@pytest.mark.parametrize("error", [NOT_AUTHENTICATED, NOT_CONNECTED], ids=["AUTHENTICATE failed", "not connected"])
-@pytest.mark.parametrize(
-    ("known", "cause", "words"),
-    [
-        (facts(Cause.USER_MISSING, upn="", purpose=""), Cause.USER_MISSING, "New-Mailbox -Shared"),
-        (facts(Cause.LICENCE_MISSING, purpose=""), Cause.LICENCE_MISSING, "Assign one with Exchange Online"),
-        (facts(Cause.MAILBOX_MISSING, upn="", purpose=""), Cause.MAILBOX_MISSING, "Get-Mailbox"),
-        (facts(Cause.READY, upn="lee@contoso.com"), Cause.LOGIN_IS_NOT_UPN, "logs in as lee@contoso.com"),
-        (facts(Cause.NOT_CHECKED, upn="lee@x", purpose=""), Cause.LOGIN_IS_NOT_UPN, "logs in as lee@x"),
-        (facts(Cause.UNLICENSED), Cause.UNLICENSED, "Assign a licence"),
-        (facts(Cause.READY, enabled=False), Cause.SIGN_IN_BLOCKED, f'Update-MgUser -UserId "{ANN}" -AccountEnabled'),
-    ],
-    ids=lambda value: value.value if isinstance(value, Cause) else "",
-)
-def test_a_refused_login_is_explained_by_what_graph_knows(
-    error: LoginRefused, known: MailboxFacts, cause: Cause, words: str
-) -> None:
-    refused = explained(error, known, ANN)
-    assert isinstance(refused, LoginRefused)
-    assert cause_of_refusal(known, ANN, authenticated=error is NOT_CONNECTED) is cause
-    assert words in refused.remedy
-    assert error.cause in refused.cause, "the server's own words stay"
-
-
-@pytest.mark.parametrize("known", [facts(Cause.READY), facts(Cause.READY, purpose="shared", enabled=False)])
-def test_if_all_is_well_in_graph_it_is_the_permission_of_the_app(known: MailboxFacts) -> None:
-    not_connected = explained(NOT_CONNECTED, known, ANN.upper())
-    assert f'Add-MailboxPermission -Identity "{ANN}"' in not_connected.remedy
-    not_authenticated = explained(NOT_AUTHENTICATED, known, ANN)
-    assert "New-ServicePrincipal" in not_authenticated.remedy
-    assert f'Set-CASMailbox -Identity "{ANN}" -ImapEnabled $true' in not_authenticated.remedy
-
-
-def test_a_refused_login_to_a_mailbox_that_is_being_made_is_tried_again() -> None:
-    error = explained(NOT_CONNECTED, facts(Cause.PROVISIONING, purpose=""), ANN)
-    assert isinstance(error, Busy)
-    assert error.delay == 900.0
-
-
-@pytest.mark.parametrize("known", [None, facts(Cause.NOT_CHECKED, upn="", purpose="")], ids=["none", "not checked"])
-@pytest.mark.parametrize("error", [NOT_AUTHENTICATED, NOT_CONNECTED], ids=["AUTHENTICATE failed", "not connected"])
-def test_without_facts_a_refused_login_stays_as_it_is(error: LoginRefused, known: MailboxFacts | None) -> None:
-    assert explained(error, known, ANN) is error
-
-
-def test_a_refusal_by_entra_is_not_explained_by_the_mailbox() -> None:
-    error = LoginRefused("target", "The client secret of the app has expired (AADSTS7000222)", "Make a new one.")
-    assert explained(error, facts(Cause.USER_MISSING), ANN) is error

@@ -15,14 +15,14 @@ from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.profile import NO_OVERRIDES, Overrides, Profile, read_overrides
 from tests.support.imap_sim import RICH, Behaviour, SimServer, Store
 
-EXCHANGE = Profile("Microsoft Exchange", 2, 4, 1, 1, line_bytes=9_800, refusals=6)
+EXCHANGE = Profile("Microsoft Exchange", 2, 4, 1, 1, line_bytes=9_800, refusals=6, smallest_limit=35_000_000)
 UNKNOWN = Profile("IMAP4rev1", 3, 3, 1, 20, refusals=6)
 DOVECOT = Profile("Dovecot", 1, 1, 200, 20)
 
 EXCHANGE_GREETING = "OK The Microsoft Exchange IMAP4 service is ready. [TQBX]"
 FIELDS = (
     *("connections", "connections_most", "in_flight", "messages_per_append"),
-    *("literal_bytes", "line_bytes", "refusals"),
+    *("literal_bytes", "line_bytes", "refusals", "smallest_limit"),
 )
 
 
@@ -81,7 +81,9 @@ def test_alone_means_one_message_after_the_other_and_changes_nothing_else() -> N
 def test_all_fields_may_be_set_at_once_and_none_has_to_be() -> None:
     everything = dict.fromkeys(FIELDS, 1)
     assert read_overrides(json.dumps(everything)) == everything
-    assert read_overrides('{"literal_bytes": 0, "line_bytes": 0, "refusals": 0}') == dict.fromkeys(FIELDS[4:], 0)
+    assert read_overrides('{"literal_bytes": 0, "line_bytes": 0, "refusals": 0, "smallest_limit": 0}') == dict.fromkeys(
+        FIELDS[4:], 0
+    )
     assert dict(read_overrides("")) == dict(read_overrides("{}")) == {}
 
 

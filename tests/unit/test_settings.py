@@ -55,6 +55,12 @@ def test_what_is_known_better_about_the_target_overrules_its_profile() -> None:
         ("TARGET_PROFILE", '{"depth": 5}', "in_flight"),
         ("TARGET_PROFILE", '{"in_flight": 0}', "from 1"),
         ("SEALING_KEY", "short", "32 bytes"),
+        ("SEALING_KEY", "", "KEY_VAULT_KEY_ID"),
+        ("SEALING_KEY_FILE", "/key", "empty the other"),
+        ("KEY_VAULT_KEY_ID", "https://kv.vault.azure.net/keys/batch-keys/0123", "without a version"),
+        ("KEY_VAULT_KEY_ID", "http://kv.vault.azure.net/keys/batch-keys", "https://"),
+        ("KEY_VAULT_KEY_ID", "batch-keys", "https://"),
+        ("KEY_VAULT_KEY_ID", "https://kv.vault.azure.net/keys/batch-keys", "empty the other"),
         ("TARGET_PASSWORD", "", "TARGET_PASSWORD"),
     ],
 )
@@ -87,9 +93,24 @@ def test_the_sealing_key_may_stand_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(GOOD["SEALING_KEY"] + "\n")
     environment = {**GOOD, "SEALING_KEY": "", "SEALING_KEY_FILE": str(file)}
-    assert read_settings(environment).sealing_key == bytes(32)
+    assert read_settings(environment).sealing_keys == (bytes(32),)
     with pytest.raises(SettingsError, match="can't be read"):
         read_settings(environment | {"SEALING_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_several_sealing_keys_may_be_given_the_newest_first() -> None:
+    old, new = bytes(32), bytes(range(32))
+    words = [base64.b64encode(key).decode() for key in (new, old)]
+    for between in (" ", "\n"):
+        assert read_settings(GOOD | {"SEALING_KEY": between.join(words)}).sealing_keys == (new, old)
+
+
+def test_the_key_may_be_in_key_vault() -> None:
+    settings = read_settings(
+        GOOD | {"SEALING_KEY": "", "KEY_VAULT_KEY_ID": " https://kv.vault.azure.net/keys/batch-keys/ "}
+    )
+    assert settings.key_vault_key == "https://kv.vault.azure.net/keys/batch-keys"
+    assert settings.sealing_keys == ()
 
 
 def test_no_secret_shows_in_the_settings_text() -> None:

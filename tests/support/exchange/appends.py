@@ -50,6 +50,7 @@ def _refusal(session: ExchangeSession, message: NewMessage) -> str | None:
     if refusal := session.behaviour.refuses_message(message.body):
         return refusal
     full = session.own.used + len(message.body) > session.own.quota
+    session.own.figures.no_room += full
     return session.switches.quota_full if full else None
 
 

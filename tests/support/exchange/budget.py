@@ -26,12 +26,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was allowed and what was used, up to a moment."""
+    """What was allowed and what was used, up to a moment, and how often the mailbox was locked out."""
 
     allowed_requests: float
     allowed_bytes: float
     requests: int
     bytes: int
+    lockouts: int
 
     @property
     def share(self) -> float:
@@ -50,7 +51,7 @@ class Throttle:
         self._at = clock.seconds()
         self._started: float | None = None
         self._locked = False
-        self._requests = self._bytes = 0
+        self._requests = self._bytes = self._lockouts = 0
 
     def backoff(self) -> float:
         """Seconds until commands are taken again; 0 when they are."""
@@ -69,7 +70,9 @@ class Throttle:
         self._bytes += octets
         self._saved[0] -= requests / self._budget.requests_per_second
         self._saved[1] -= octets / self._budget.bytes_per_second
-        self._locked = self._locked or min(self._saved) < 0
+        if not self._locked and min(self._saved) < 0:
+            self._locked = True
+            self._lockouts += 1
 
     def usage(self) -> Usage:
         """From the first command until now."""
@@ -80,6 +83,7 @@ class Throttle:
             seconds * self._budget.bytes_per_second,
             self._requests,
             self._bytes,
+            self._lockouts,
         )
 
     def _save(self) -> None:
@@ -103,6 +107,10 @@ class Figures:
     #: Logins that failed; connections more than the mailbox may have.
     failed_logins: int = 0
     over_cap: int = 0
+    #: Sessions that ended because their token had.
+    expired: int = 0
+    #: Messages, among what was refused, for which there was no room.
+    no_room: int = 0
 
     @property
     def wasted(self) -> int:

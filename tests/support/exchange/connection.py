@@ -109,7 +109,7 @@ class Connection:
             async with asyncio.timeout(min(self._clock.told(patience), self._session.token_seconds)):
                 return await self._wire.more()
         except TimeoutError:
-            raise Hangup(TOKEN_OVER if self._session.token_over else self._session.switches.idle_bye) from None
+            raise (self._expired() if self._session.token_over else Hangup(self._session.switches.idle_bye)) from None
 
     async def _with_next(self, request: Request, answer: list[bytes]) -> Iterator[bytes]:
         """Answers to a command and to the one that was sent before it was answered, each partly in the other's place.
@@ -140,7 +140,7 @@ class Connection:
 
     async def _carried_out(self, request: Request, faults: list[Fault]) -> Answer:
         if self._session.token_over:
-            raise Hangup(TOKEN_OVER)
+            raise self._expired()
         waits: list[float] = []
         try:
             for fault in faults:
@@ -178,6 +178,11 @@ class Connection:
         told = self._clock.told(min(backoff, LONGEST_TOLD_SECONDS)) * 1000
         text = f"Request is throttled. Suggested Backoff Time: {ceil(told)} milliseconds"
         return (RefusedAndOut if switches.throttle_bye else Refused)(f"{switches.throttle_word} {text}")
+
+    def _expired(self) -> Hangup:
+        """The end of a session whose token is over."""
+        self._session.own.figures.expired += 1
+        return Hangup(TOKEN_OVER)
 
     async def _serve(self, verb: str, command: Command[ExchangeSession]) -> None:
         switches = self._session.switches

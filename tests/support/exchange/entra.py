@@ -95,7 +95,7 @@ class Entra:
         )
 
     def _check_tenant(self, request: web.Request) -> None:
-        if Outage.ENTRA in self._tenant.outages:
+        if self._tenant.is_down(Outage.ENTRA):
             raise EntraRefused(503, "temporarily_unavailable", "90033", "A transient error has occurred.")
         name = request.match_info["tenant"].lower()
         if name not in (self._tenant.id, self._tenant.domain):

@@ -157,5 +157,5 @@ def _make(session: ExchangeSession, parts: list[str]) -> None:
 
 def need_store(session: ExchangeSession) -> None:
     """Raises `Refused` while the mailbox database is down (imapsync FAQ.Exchange)."""
-    if Outage.STORE in session.tenant.outages:
+    if session.tenant.is_down(Outage.STORE):
         raise Refused(UNAVAILABLE)

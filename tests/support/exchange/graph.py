@@ -57,7 +57,7 @@ class Graph:
 
     def _roles(self, request: web.Request) -> frozenset[str]:
         """The app's permissions. Raises `GraphRefused`."""
-        if Outage.GRAPH in self._tenant.outages:
+        if self._tenant.is_down(Outage.GRAPH):
             raise GraphRefused(503, *_WORDS[503])
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         found = tokens.read(self._tenant, token, tokens.GRAPH) if scheme == "Bearer" else None

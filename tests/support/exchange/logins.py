@@ -69,7 +69,7 @@ def _let_in(session: ExchangeSession, mailbox: Mailbox, token: Token) -> bool:
     """Whether the login succeeds, which doesn't mean that there is a mailbox behind it."""
     tenant = session.tenant
     return (
-        Outage.LOGINS not in tenant.outages
+        not tenant.is_down(Outage.LOGINS)
         and IMAP_ROLE in token.roles
         and token.app in tenant.app.registered
         and mailbox.imap_enabled

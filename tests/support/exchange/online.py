@@ -140,7 +140,7 @@ class ExchangeOnline:
         """Something is down for everybody inside the `with`."""
         self.tenant.outages.add(outage)
         if outage is Outage.CONNECTIONS:
-            self._run(self._stop_listening())
+            self.tenant.turned_away[outage] += self._run(self._stop_listening())
         try:
             yield
         finally:
@@ -201,11 +201,13 @@ class ExchangeOnline:
             lambda: Wire(self._opened), sock=sock, ssl=context, backlog=BACKLOG
         )
 
-    async def _stop_listening(self) -> None:
+    async def _stop_listening(self) -> int:
+        """Returns how many connections were cut."""
         if self._listener:
             self._listener.close()
         for wire in self._open.values():
             wire.abort()
+        return len(self._open)
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

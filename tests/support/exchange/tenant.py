@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -90,6 +91,8 @@ class Tenant:
         #: Ids (`uti`) of the tokens that are good; cleared, every session ends with AccessTokenExpired.
         self.tokens: set[str] = set()
         self.outages: set[Outage] = set()
+        #: How many requests each outage has turned away; of CONNECTIONS, how many connections it has cut.
+        self.turned_away: Counter[Outage] = Counter()
         #: What goes wrong at Graph, each once, also inside a batch.
         self.trouble: list[Trouble] = []
         #: What was given to sendMail: the sender's user principal name and the JSON or the MIME message.
@@ -118,6 +121,11 @@ class Tenant:
                 self.store.folder(mailbox.key, encode(paths[folder.name])).attributes = folder.attributes
         self._mailboxes[mailbox.key] = mailbox
         return mailbox
+
+    def is_down(self, what: Outage) -> bool:
+        """Whether somebody has to be turned away because this is down now; counts it."""
+        self.turned_away[what] += what in self.outages
+        return what in self.outages
 
     def is_being_made(self, mailbox: Mailbox) -> bool:
         """Whether the mailbox is still being provisioned."""

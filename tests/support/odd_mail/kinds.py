@@ -7,7 +7,7 @@ import random
 import struct
 from collections.abc import Iterator
 
-from tests.support.odd_mail.letter import BASE64, PLAIN_PART, QUOTED, Odd, multipart, odd, parts
+from tests.support.odd_mail.letter import ATTACHED, BASE64, PLAIN_PART, QUOTED, Odd, multipart, odd, parts
 
 
 def cases() -> Iterator[Odd]:
@@ -90,7 +90,7 @@ def _reports() -> Iterator[Odd]:
     disposition = b"Disposition: manual-action/MDN-sent-manually; displayed\r\n"
     read = b"Content-Type: message/disposition-notification\r\n\r\n" + disposition
     mdn = _report(b"disposition-notification")
-    yield odd("report: read receipt", "Outlook", mdn, text=parts(b"odd", PLAIN_PART, read))
+    yield odd("report: read receipt", "Outlook", mdn, text=parts(b"odd", PLAIN_PART, read), exchange=ATTACHED)
     abuse = b"Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n"
     yield odd(
         "report: abuse", "Yahoo and AOL", _report(b"feedback-report"), text=parts(b"odd", PLAIN_PART, abuse, headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.support.odd_mail.letter import BASE64, HELLO, PLAIN_PART, Odd, multipart, odd, parts
+from tests.support.odd_mail.letter import ATTACHED, BASE64, HELLO, PLAIN_PART, Odd, multipart, odd, parts
 
 
 def cases() -> Iterator[Odd]:
@@ -111,7 +111,7 @@ def _types() -> Iterator[Odd]:
     yield odd("type: unknown transfer encoding", "UUCP gateways", b"Content-Transfer-Encoding: x-uuencode")
     yield odd("type: transfer encoding with a charset", maker, b"Content-Transfer-Encoding: 8bit; charset=utf-8")
     partial = b'Content-Type: message/partial; id="odd@example.org"; number=2; total=3'
-    yield odd("type: message/partial", "Outlook Express, that breaks messages apart", partial)
+    yield odd("type: message/partial", "Outlook Express, that breaks messages apart", partial, exchange=ATTACHED)
     external = b'Content-Type: message/external-body; access-type=anon-ftp; site="ftp.example.org"; name="rfc.txt"'
     yield odd("type: message/external-body", "IETF announcements", external, text=b"Content-Type: text/plain\r\n\r\n")
     yield odd("type: text/enriched", "Eudora", b"Content-Type: text/enriched", text=b"<bold>Hello</bold>\r\n")

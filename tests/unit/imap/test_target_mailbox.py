@@ -12,9 +12,12 @@ from mailferry.errors import (
     MailboxFull,
     MailferryError,
     MessageRefused,
+    NameRefused,
+    NameTaken,
     Permanent,
 )
 from mailferry.imap.body import Body
+from mailferry.imap.complaints import AFTER_BACKOFF
 from mailferry.imap.values import FolderStatus, Message
 from mailferry.target.flags import FLAGS_LIMIT, SYSTEM_FLAGS, acceptable_flags
 from mailferry.target.mailbox import OpenFolder, TargetMailbox
@@ -81,11 +84,15 @@ def test_the_uid_is_taken_where_it_comes_and_done_without_where_not(answer: byte
         (b"<tag> BAD Command Argument Error. 11\r\n", MessageRefused, None),
         (b"<tag> NO\r\n", MessageRefused, None),
         (b"<tag> NO [TRYCREATE] no such mailbox\r\n", FolderGone, None),
-        (b"<tag> NO [OVERQUOTA] full\r\n", MailboxFull, None),
-        (b"<tag> NO Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5),
-        (b"<tag> BAD Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5),
+        (b"<tag> NO [OVERQUOTA] full\r\n", MailboxFull, 1800.0),
+        (b"<tag> NO Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5 + AFTER_BACKOFF),
+        (b"<tag> BAD Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n", Busy, 2.5 + AFTER_BACKOFF),
         (b"<tag> NO Server Unavailable. 15\r\n", Busy, None),
-        (b"* BYE Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n" + CUT, ConnectionLost, 2.5),
+        (
+            b"* BYE Request is throttled. Suggested Backoff Time: 2500 milliseconds\r\n" + CUT,
+            ConnectionLost,
+            2.5 + AFTER_BACKOFF,
+        ),
         (CUT, ConnectionCut, None),
         (HANG, ConnectionLost, None),
     ],
@@ -253,11 +260,23 @@ def test_a_folder_is_made_once_and_subscribed_to() -> None:
 
 @pytest.mark.parametrize("answer", [b"<tag> NO Mailbox already exists.\r\n", b"<tag> NO [ALREADYEXISTS] yes\r\n"])
 def test_a_folder_that_exists_already_is_a_success(answer: bytes) -> None:
-    script = {rb"CREATE": answer, rb"SUBSCRIBE": b"<tag> BAD Command Argument Error. 12\r\n"}
+    script = {
+        rb'LIST "" "sent items"': b'* LIST () "/" "sent items"\r\n' + OK,
+        rb'LIST "" "other"': b'* LIST () "/" other\r\n' + OK,
+        rb"CREATE": answer,
+        rb"SUBSCRIBE": b"<tag> BAD Command Argument Error. 12\r\n",
+    }
     with ScriptedServer(script) as scripted, open_to(scripted) as target:
         assert target.ensure(("sent items",)) == b"sent items"
         assert target.ensure(("other",)) == b"other"
     assert scripted.verbs.count(b"SUBSCRIBE") == 1
+
+
+@pytest.mark.parametrize("listed", [b"", b'* LIST () "/" Foo\r\n', b'* LIST (\\Noselect) "/" foo\r\n'])
+def test_a_folder_that_exists_in_another_spelling_is_another_folder(listed: bytes) -> None:
+    script = {rb"CREATE": b"<tag> NO Mailbox already exists.\r\n", rb'LIST "" "foo"': listed + OK}
+    with ScriptedServer(script) as scripted, open_to(scripted) as target, pytest.raises(NameTaken):
+        target.ensure(("foo",))
 
 
 def test_parents_are_made_where_the_server_does_not_make_them() -> None:
@@ -275,10 +294,25 @@ def test_parents_are_made_where_the_server_does_not_make_them() -> None:
 def test_a_name_the_target_refuses_is_for_a_person_to_change() -> None:
     script = {rb"CREATE": b"<tag> NO Folder name is reserved\r\n", rb'LIST "" "Files"': OK}
     scripted = ScriptedServer(script)
-    with scripted, open_to(scripted) as target, pytest.raises(Permanent, match="Folder name is reserved") as caught:
+    with scripted, open_to(scripted) as target, pytest.raises(NameRefused, match="Folder name is reserved") as caught:
         target.ensure(("Files",))
     assert "'Files'" in caught.value.cause
     assert "Rename" in caught.value.remedy
+
+
+def test_of_a_path_the_first_folder_that_is_refused_is_named_and_none_below_it_tried() -> None:
+    script = {
+        rb'LIST "" "a"': b'* LIST () "/" a\r\n' + OK,
+        rb'LIST "" "a/': OK,
+        rb'CREATE "a/b"$': OK,
+        rb"CREATE": b"<tag> BAD Command Argument Error. 12\r\n",
+    }
+    with ScriptedServer(script) as scripted, open_to(scripted) as target, pytest.raises(NameRefused) as caught:
+        target.ensure(("a", "b", "c", "d"))
+    assert caught.value.path == ("a", "b", "c")
+    assert caught.value.reason == "Command Argument Error. 12"
+    made = [command for command in scripted.commands if command.startswith(b"CREATE")]
+    assert made == [b'CREATE "a/b/c/d"', b'CREATE "a/b"', b'CREATE "a/b/c"']
 
 
 def test_a_throttled_create_is_not_taken_for_a_bad_name() -> None:

@@ -1,0 +1,106 @@
+"""The tables of a Log Analytics workspace that telemetry lands in: names and types of their columns.
+
+Source: the Azure Monitor table reference (learn.microsoft.com/azure/azure-monitor/reference/tables/…).
+"""
+
+from __future__ import annotations
+
+#: In every table of Application Insights.
+_CONTEXT = {
+    "TimeGenerated": "datetime",
+    "AppRoleInstance": "string",
+    "AppRoleName": "string",
+    "AppVersion": "string",
+    "ClientBrowser": "string",
+    "ClientCity": "string",
+    "ClientCountryOrRegion": "string",
+    "ClientIP": "string",
+    "ClientModel": "string",
+    "ClientOS": "string",
+    "ClientStateOrProvince": "string",
+    "ClientType": "string",
+    "IKey": "string",
+    "OperationId": "string",
+    "OperationName": "string",
+    "ParentId": "string",
+    "Properties": "dynamic",
+    "ReferencedItemId": "string",
+    "ReferencedType": "string",
+    "ResourceGUID": "string",
+    "SDKVersion": "string",
+    "SessionId": "string",
+    "SourceSystem": "string",
+    "SyntheticSource": "string",
+    "TenantId": "string",
+    "Type": "string",
+    "UserAccountId": "string",
+    "UserAuthenticatedId": "string",
+    "UserId": "string",
+    "_ResourceId": "string",
+    "ItemCount": "int",
+}
+
+TABLES: dict[str, dict[str, str]] = {
+    "AppEvents": _CONTEXT | {"Name": "string", "Measurements": "dynamic"},
+    "AppMetrics": _CONTEXT | {"Name": "string", "Sum": "real", "Min": "real", "Max": "real"},
+    "AppTraces": _CONTEXT | {"Message": "string", "SeverityLevel": "int", "Measurements": "dynamic"},
+    "AppRequests": _CONTEXT
+    | {
+        "Id": "string",
+        "Name": "string",
+        "DurationMs": "real",
+        "PerformanceBucket": "string",
+        "ResultCode": "string",
+        "Source": "string",
+        "Success": "bool",
+        "Url": "string",
+        "Measurements": "dynamic",
+    },
+    "AppDependencies": _CONTEXT
+    | {
+        "Id": "string",
+        "Name": "string",
+        "Data": "string",
+        "DependencyType": "string",
+        "DurationMs": "real",
+        "PerformanceBucket": "string",
+        "ResultCode": "string",
+        "Success": "bool",
+        "Target": "string",
+        "Measurements": "dynamic",
+    },
+    "AppExceptions": _CONTEXT
+    | {
+        "Assembly": "string",
+        "Details": "dynamic",
+        "ExceptionType": "string",
+        "HandledAt": "string",
+        "InnermostAssembly": "string",
+        "InnermostMessage": "string",
+        "InnermostMethod": "string",
+        "InnermostType": "string",
+        "Message": "string",
+        "Method": "string",
+        "OuterAssembly": "string",
+        "OuterMessage": "string",
+        "OuterMethod": "string",
+        "OuterType": "string",
+        "ProblemId": "string",
+        "SeverityLevel": "int",
+        "Measurements": "dynamic",
+    },
+    "Usage": {
+        "TimeGenerated": "datetime",
+        "Computer": "string",
+        "DataType": "string",
+        "IsBillable": "bool",
+        "Quantity": "real",
+        "QuantityUnit": "string",
+        "Solution": "string",
+        "StartTime": "datetime",
+        "EndTime": "datetime",
+        "SourceSystem": "string",
+        "TenantId": "string",
+        "Type": "string",
+    },
+}
