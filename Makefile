@@ -3,11 +3,12 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench bench-path clean azurite dovecot peers
+.PHONY: help demo test lint format bench bench-exchange bench-path clean azurite checks dovecot peers
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 CACHE := $(CURDIR)/.cache
+CHECKS := $(CACHE)/checks
 CODE := mailferry functions devhost demo benchmarks tests $(wildcard function_app.py)
 
 export PIP_CACHE_DIR := $(CACHE)/pip
@@ -18,12 +19,12 @@ export XDG_CACHE_HOME := $(CACHE)
 export PYTEST_DEBUG_TEMPROOT := $(CACHE)
 
 help: ## What there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) azurite ## Move three made-up mailboxes into a simulated Exchange Online, through the real app
 	@$(PYTHON) -m demo
 
-test: $(READY) azurite dovecot ## All tests, on real servers
+test: $(READY) azurite checks dovecot ## All tests, on real servers
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4
 
 lint: $(READY) ## Style, format and types, nothing changed
@@ -35,8 +36,14 @@ format: $(READY) ## Put the code into the house format
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
-bench: $(READY) dovecot peers ## How fast the engine is beside other tools, into docs/performance.md (10 minutes; IMAPSYNC=script adds it)
+bench: $(READY) dovecot peers ## How fast the engine is, beside other tools and into Exchange Online, into docs/performance.md (15 minutes; IMAPSYNC=script adds it)
 	@$(PYTHON) -m benchmarks.engine
+	@$(PYTHON) -m benchmarks.exchange
+	@$(PYTHON) -m benchmarks.cost
+
+bench-exchange: $(READY) dovecot ## How fast and at what price mail goes into the simulated Exchange Online, into docs/performance.md and docs/cost.md (5 minutes)
+	@$(PYTHON) -m benchmarks.exchange
+	@$(PYTHON) -m benchmarks.cost
 
 bench-path: $(READY) azurite dovecot ## How fast the whole path is: 50 mailboxes x 100 messages on this machine
 	@$(PYTHON) -m benchmarks.path
@@ -47,6 +54,15 @@ clean: ## Remove everything that was made here: the virtual environment, caches,
 
 azurite: $(READY)
 	@$(PYTHON) -c 'from devhost.azurite import installed; installed()'
+
+# Programs that check what is under infra/. They pin packages that don't go with ours, so they live by themselves.
+checks: $(CHECKS)/.ready
+
+$(CHECKS)/.ready: requirements-checks.txt | $(READY)
+	@echo 'Installing checkov and azure-functions-doctor ...'
+	@$(PYTHON) -m venv --clear $(CHECKS)
+	@$(CHECKS)/bin/python -m pip install -qq --no-input -r requirements-checks.txt
+	@touch $@
 
 dovecot:
 	@test -x /usr/sbin/dovecot || { $(call apt_install,dovecot-imapd); }
