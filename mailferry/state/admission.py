@@ -122,18 +122,22 @@ class Admission:
             return 0
         line = (from_values(Ticket, r.values) for r in self._tables.rows(TABLE, endpoint, _WAIT, free + len(running)))
         # A mailbox that still runs keeps its place: it is admitted once its present pass has ended.
-        admitted = [ticket for ticket in line if ticket.mailbox not in running][:free]
-        if not admitted:
+        tickets = [ticket for ticket in line if ticket.mailbox not in running][:free]
+        if not tickets:
             return 0
+        # One that was dropped again while it waited for an incremental pass stands in both lines: the first counts.
+        admitted: dict[str, Ticket] = {}
+        for ticket in tickets:
+            admitted.setdefault(ticket.mailbox, ticket)
         now = self._clock()
         operations: list[Operation] = [Replace(_ENDPOINT, row.values, row.etag)]
-        operations += (Delete(t.key) for t in admitted)
-        operations += (Insert(_SLOT + t.mailbox, to_values(_slot(t, now))) for t in admitted)
+        operations += (Delete(t.key) for t in tickets)
+        operations += (Insert(_SLOT + t.mailbox, to_values(_slot(t, now))) for t in admitted.values())
         try:
             self._tables.commit(TABLE, endpoint, operations)
         except Conflict:
             return None
-        for ticket in admitted:
+        for ticket in admitted.values():
             send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no, ticket.traceparent))
         return len(admitted)
 

@@ -51,6 +51,14 @@ def test_only_as_many_run_as_the_endpoint_allows(admission: Admission, storage: 
     assert list(started(storage)) == ["box3"]
 
 
+def test_a_mailbox_that_stands_in_both_lines_runs_once(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, [ticket(1, incremental=True), ticket(1), ticket(2)])
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box1", "box2"]
+    admission.release(ENDPOINT, "box1")
+    assert list(started(storage)) == []
+
+
 def test_releasing_twice_frees_one_slot(admission: Admission, storage: Storage) -> None:
     admission.wait(ENDPOINT, (ticket(n) for n in range(1, 6)))
     admission.admit(ENDPOINT)

@@ -290,8 +290,8 @@ def test_what_leaves_nothing_in_the_target_is_certain_at_once_even_where_no_uids
     assert (str(found.done), str(found.in_doubt)) == ("2", "1")
 
 
-@pytest.mark.parametrize("delivered", [True, False])
-def test_what_is_held_blocks_nothing_and_stays_to_be_done_unless_it_is_delivered(delivered: bool) -> None:
+@pytest.mark.parametrize("put_back", [True, False])
+def test_what_is_held_blocks_nothing_and_stays_to_be_done_unless_it_is_put_back(put_back: bool) -> None:
     some = belt()
     laid(some, 1, 2)
     opened(some)
@@ -300,8 +300,11 @@ def test_what_is_held_blocks_nothing_and_stays_to_be_done_unless_it_is_delivered
     copied(some, other, 50)
     found = some.collect()
     assert (found.done, found.in_doubt, some.left) == (UidRanges.of([2]), UidRanges(), UidRanges.of([1]))
-    if delivered:
-        some.deliver(one, Outcome(1, End.SKIPPED))
-        assert some.left == UidRanges.of([1])  # until it is collected
+    if put_back:
+        some.put_back(one)
+        opened(some)
+        (again,) = some.take(10, wait=False)
+        assert some.collect().in_doubt == UidRanges.of([1])
+        some.deliver(again, Outcome(1, End.SKIPPED))
         assert some.collect().done == UidRanges.of([1])
         assert not some.left
