@@ -103,8 +103,9 @@ def _cost(speeds: Sequence[Speed]) -> str:
         Messages of {mean / 1000:.0f} kB on average. Flex Consumption bills an instance of {1024 * INSTANCE_GB:,.0f} MB
         while it executes anything, from the first second on in steps of 100 ms: ${GB_SECOND:f} a GB-second,
         ${EXECUTION * 1e6:.2f} a million executions. Storage is counted at ${OPERATION * 10_000:.3f} per 10,000
-        operations of queues and of tables, which are cheaper. List prices (that of storage from memory), nothing granted for free. *Instances
-        shared*: each bears {places()} jobs of a queue at once and is billed once for all of them, as Microsoft says.
+        operations of queues and of tables, which are cheaper. List prices (that of storage from memory), nothing
+        granted for free. *Instances shared*: each bears {places()} jobs of a queue at once and is billed once for all
+        of them, as Microsoft says.
         *Alone*: every execution is billed by itself, as if nothing ever ran side by side. Assumed is that there are
         just as many instances as jobs need, no cold starts, no polling, and a line on which bytes take no time.
     """)
