@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import threading
 from contextlib import suppress
 
@@ -44,6 +45,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Serve until Ctrl+C."""
     chosen = _arguments()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
     tenant = Tenant()
     for mailbox in [Mailbox(user) for user in chosen.users] or _some_users():
         tenant.add(mailbox)
