@@ -16,7 +16,14 @@ from mailferry.errors import Busy, Conflict, ConnectionLost, LeaseLost, LoginRef
 from mailferry.model import Endpoint, Item, ItemKind, Status
 from mailferry.state.admission import Admission
 from mailferry.state.folders import Claim, Folder, Versioned
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, FolderJob, MailboxJob
+from mailferry.state.jobs import (
+    FOLDER_JOBS,
+    MAILBOX_JOBS,
+    FolderJob,
+    MailboxJob,
+    read_folder_job,
+    read_mailbox_job,
+)
 from mailferry.state.ledger import Entry
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.state.memory import memory_storage
@@ -29,6 +36,7 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.copying import checkpoint
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import checkpoint_failed
+from mailferry.telemetry.spans import part_of
 from tests.support.engine import Engine, csv_of, settings_for
 from tests.support.graph_stub import GraphStub, Reply, Tokens
 from tests.support.telemetry import Caught, caught
@@ -36,6 +44,8 @@ from tests.support.telemetry import Caught, caught
 ENDPOINT = Endpoint("imap.example.com").id
 ANN, BEN = "ann@example.com", "ben@example.com"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+#: The example of W3C Trace Context §3.2.
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
@@ -72,7 +82,7 @@ def test_a_refused_batch_is_told_without_what_is_in_it(engine: Engine, told: Cau
 def test_a_change_of_status_is_told_with_the_reason(engine: Engine, told: Caught) -> None:
     mailbox = begun(engine)
     (change,) = told.of(names.MAILBOX_STATUS)
-    assert change["before"], change["status"] == (Status.QUEUED, Status.VALIDATING)
+    assert (change["before"], change["status"]) == (Status.QUEUED, Status.VALIDATING)
     assert change["batch"] == "pilot"
     assert change["mailbox"] == mailbox.id
     assert ANN not in str(told.events)
@@ -155,11 +165,20 @@ def test_a_poisoned_job_is_told_with_what_came_of_it(engine: Engine, told: Caugh
     assert (poisoned["outcome"], poisoned["queue"], poisoned["batch"]) == (outcome, FOLDER_JOBS, "pilot")
 
 
-def test_the_trace_of_the_intake_goes_with_the_jobs() -> None:
-    queues, trace = memory_storage(lambda: NOW), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    admission = Admission(queues, lambda: NOW)
-    admission.define(Endpoint("imap.example.com"))
-    assert FolderJob("box", 1, traceparent=trace).traceparent == trace
+def test_the_trace_of_the_intake_goes_with_every_job_of_the_mailbox(told: Caught) -> None:
+    engine = Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993)))
+    with part_of(TRACE):
+        engine.drop("pilot", csv_of(ANN))
+    job = read_mailbox_job(engine.queues.take(MAILBOX_JOBS) or "")
+    assert job.traceparent == TRACE
+    engine.time.move_to(engine.time() + timedelta(hours=1))
+    engine.services.watch.run()  # the job was lost: it is sent again
+    assert read_mailbox_job(engine.queues.take(MAILBOX_JOBS) or "") == job
+
+
+def test_a_job_of_an_older_version_has_no_trace() -> None:
+    assert read_mailbox_job('{"mailbox": "b", "pass_no": 1}') == MailboxJob("b", 1)
+    assert read_folder_job('{"mailbox": "b", "pass_no": 1, "done": 0, "id": "i"}') == FolderJob("b", 1, 0, "i")
 
 
 def test_a_checkpoint_that_storage_does_not_take_is_told(told: Caught) -> None:
