@@ -130,7 +130,7 @@ class Intake:
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            outcomes = list(pool.map(lambda row: self._take_row(name, endpoint, seal, row), csv.rows))
+            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row), csv.rows))
         started = [box for taken, box in outcomes if taken in _STARTED]
         self.batches.write_lines(self._line(taken, box) for taken, box in outcomes if taken in _STARTED)
         self.admission.wait(endpoint, _tickets(started))
@@ -189,7 +189,7 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(self, name: str, endpoint: str, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
+    def _take_row(self, name: str, options: BatchOptions, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))
         now = self.clock()
         fresh = Mailbox(
@@ -200,12 +200,13 @@ class Intake:
             user=row.user,
             user_root=row.user_root,
             sealed=seal.close(row.password, key),
-            endpoint=endpoint,
+            endpoint=options.endpoint.id,
             status=Status.QUEUED,
             why="Waiting for its turn.",
             remedy="",
             since=now,
             updated=now,
+            way=options.login,
         )
         if self.mailboxes.insert(fresh):
             return _Taken.NEW, fresh
@@ -239,6 +240,7 @@ def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
         user_root=fresh.user_root,
         sealed=fresh.sealed,
         endpoint=fresh.endpoint,
+        way=fresh.way,
         not_before=None,
         failures=0,
         updated=fresh.updated,
