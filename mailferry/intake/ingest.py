@@ -257,7 +257,7 @@ def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
 
 
 def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
-    return (known.user, known.endpoint) != (fresh.user, fresh.endpoint)
+    return (known.user, known.user_root, known.endpoint) != (fresh.user, fresh.user_root, fresh.endpoint)
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
@@ -269,13 +269,10 @@ def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
 
 def _unused(csv: CsvFile) -> list[str]:
     """What the CSV says that has no effect: nobody shall believe it has."""
-    notes = []
-    if any(row.user_root for row in csv.rows):
-        notes.append("UserRoot is kept, but not used yet: all folders of the login are migrated.")
-    if csv.rows and csv.rows[0].extra:
-        columns = ", ".join(name[:60] for name, _ in csv.rows[0].extra[:20])
-        notes.append(f"These columns are not used, and not stored since they may hold secrets: {columns}.")
-    return notes
+    if not (csv.rows and csv.rows[0].extra):
+        return []
+    columns = ", ".join(name[:60] for name, _ in csv.rows[0].extra[:20])
+    return [f"These columns are not used, and not stored since they may hold secrets: {columns}."]
 
 
 def _left(taken: _Taken, row: Row, known: Mailbox) -> Problem:

@@ -40,6 +40,11 @@ class SourceMailbox(LoggedIn):
         """
         return list_folders(self._connection)
 
+    @property
+    def separator(self) -> str:
+        """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
+        return self._connection.separator or ""
+
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
         return folder_status(self._connection, folder)

@@ -32,6 +32,7 @@ from mailferry.transfer.folder_rules import from_text
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.user_root import below
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,8 @@ class Plans:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
-            here, there = side_by_side(ends.source.folders, ends.target.folders)
+            listed, there = side_by_side(ends.source.folders, ends.target.folders)
+            here = below(listed, mailbox.user_root, ends.source.separator)
             rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
             mappings = self._mappings(mailbox, rules, here, there, rows)
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))

@@ -9,8 +9,8 @@ import pytest
 from mailferry.model import Status
 from tests.support.dovecot import Dovecot
 from tests.support.engine import csv_of, engine_between
-from tests.support.mail import fill_user, messages
-from tests.support.migration import assert_migrated
+from tests.support.mail import fill_user, mail_of, messages
+from tests.support.migration import assert_migrated, simple
 
 LOGINS = {
     "master": {"kind": "master", "user": "admin"},
@@ -48,3 +48,38 @@ def test_a_wrong_administrators_password_fails_the_mailbox_with_what_to_do(
     assert "refused the login" in line.why
     assert "administrator's password in the CSV's column Password" in line.remedy
     assert "not-the-admins" not in line.why + line.remedy
+
+
+def test_with_a_user_root_only_what_is_below_it_arrives_at_the_root(
+    source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    for number, folder in enumerate(["users/anna", "users/anna/Sent", "users/anna/Work/Old", "users/annabel", "Notes"]):
+        fill_user(source_server, user, [simple(number, folder)])
+    engine = engine_between(source_server, target_server)
+    head = "EmailAddress,UserName,Password,UserRoot\n"
+    engine.drop("batch", head + f"{user},{user},pw,/users/anna\n")
+    engine.run()
+    line = engine.line("batch")
+    assert line.status is Status.SYNCED, line.why
+    there, here = mail_of(target_server, user), mail_of(source_server, user)
+    filled = {folder: mail for folder, mail in there.items() if mail}
+    assert filled == {
+        "INBOX": here["users/anna"],
+        "Sent": here["users/anna/Sent"],
+        "Work/Old": here["users/anna/Work/Old"],
+    }
+    fill_user(source_server, user, [simple(10, "users/anna/New"), simple(11, "Notes")])
+    engine.services.sync.run()
+    engine.run()
+    assert {folder for folder, mail in mail_of(target_server, user).items() if mail} == {*filled, "New"}
+
+
+def test_a_user_root_that_is_not_there_fails_the_mailbox_in_words(
+    source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    engine = engine_between(source_server, target_server)
+    engine.drop("batch", f"EmailAddress,UserName,Password,UserRoot\n{user},{user},pw,/users/nobody\n")
+    engine.run()
+    line = engine.line("batch")
+    assert line.status is Status.FAILED
+    assert "'/users/nobody', which the CSV's column UserRoot names" in line.why
