@@ -48,7 +48,10 @@ ADMIN_REMEDIES = {
         f"{_ADMIN_REMEDY} The server must let the administrator act for others: Cyrus by proxyservers or admins in "
         "imapd.conf, Zimbra by the right adminLoginAs, Exchange by full access to the mailbox."
     ),
-    LoginKind.PROXYAUTH: f"{_ADMIN_REMEDY} The server must let the administrator use PROXYAUTH.",
+    LoginKind.PROXYAUTH: (
+        f"{_ADMIN_REMEDY} The administrator must be one of the message store (store.admins). PROXYAUTH is not known to "
+        "the MMP that may stand in front: sasl-plain is."
+    ),
     LoginKind.KERIO: (
         "Check the master password in the CSV's column Password, the user's name, and that the server has master "
         "authentication enabled for the function app's outbound addresses."

@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import batched, chain
 
 from mailferry.errors import Conflict, FolderGone, MailferryError, NameRefused
@@ -94,7 +95,8 @@ class Plans:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
-            listed, there = side_by_side(ends.source.folders, ends.target.folders)
+            list_source = partial(ends.source.folders, everybodys=bool(mailbox.user_root))
+            listed, there = side_by_side(list_source, ends.target.folders)
             here = below(listed, mailbox.user_root, ends.source.separator)
             rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
             mappings = self._mappings(mailbox, rules, here, there, rows)

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from mailferry.imap.values import Login, Security, Server
 from mailferry.model import Status
+from mailferry.source.mailbox import SourceMailbox
 from tests.support.dovecot import Dovecot
 from tests.support.engine import csv_of, engine_between
 from tests.support.mail import fill_user, mail_of, messages
@@ -83,3 +85,22 @@ def test_a_user_root_that_is_not_there_fails_the_mailbox_in_words(
     line = engine.line("batch")
     assert line.status is Status.FAILED
     assert "'/users/nobody', which the CSV's column UserRoot names" in line.why
+
+
+def test_a_user_root_may_lie_in_a_namespace_that_is_listed_only_when_asked_for(
+    target_server: Dovecot, user: str
+) -> None:
+    shared = "namespace everybody {\n type = public\n separator = /\n prefix = users/\n location = sdbox:%h/public\n"
+    with Dovecot(extra=shared + " list = no\n subscriptions = no\n}") as source:
+        fill_user(source, user, [simple(1), simple(2, "users/anna"), simple(3, "users/anna/Sent")])
+        engine = engine_between(source, target_server)
+        engine.drop("batch", f"EmailAddress,UserName,Password,UserRoot\n{user},{user},pw,/users/anna\n")
+        engine.run()
+        line = engine.line("batch")
+        assert line.status is Status.SYNCED, line.why
+        assert {folder: len(mail) for folder, mail in mail_of(target_server, user).items() if mail} == {
+            "INBOX": 1,
+            "Sent": 1,
+        }
+        with SourceMailbox.open(Server("source", source.host, source.port, Security.NONE), Login(user, "pw")) as box:
+            assert [folder.path for folder in box.folders()] == [("INBOX",)]

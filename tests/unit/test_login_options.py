@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,11 @@ def test_the_login_goes_with_the_password_of_the_row_and_not_with_the_server() -
     again = Mailboxes(engine.storage).get(mailbox_id("b@x.y"))
     assert again is not None
     assert again.way == BY_PASSWORD
+
+
+def test_the_examples_of_the_documentation_are_taken_and_every_kind_is_in_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/sources.md").read_text("utf-8")
+    examples = [read_options(found.encode(), None).login for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    kinds = {LoginKind.MASTER, LoginKind.SASL_PLAIN, LoginKind.PROXYAUTH, LoginKind.KERIO}
+    assert {way.kind for way in examples} == kinds
+    assert all(f"| `{kind}`" in page for kind in LoginKind)
