@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from mailferry.errors import ROOM_REMEDY, Busy, ConnectionLost, LoginRefused, MailboxFull, ServerError
-from mailferry.imap.values import Server
+from mailferry.imap.values import LoginKind, Server
 
 #: Seconds to stay away from a server that locked the account after too many wrong logins.
 LOCKED_SECONDS = 900.0
@@ -37,6 +37,26 @@ OAUTH_REMEDY = (
     "If every mailbox is refused that was open before, it is an outage: look at the tenant's service health."
 )
 PASSWORD_REMEDY = "Check user name and password, and whether IMAP is switched on for the account."  # noqa: S105
+_ADMIN_REMEDY = (
+    "Check the administrator's name in $.endpoint.login, the administrator's password in the CSV's column Password, "
+    "and the user's name."
+)
+#: For a refused administrator, whatever the user's own password is.
+ADMIN_REMEDIES = {
+    LoginKind.MASTER: f"{_ADMIN_REMEDY} The server must know the administrator as a master user, with this separator.",
+    LoginKind.SASL_PLAIN: (
+        f"{_ADMIN_REMEDY} The server must let the administrator act for others: Cyrus by proxyservers or admins in "
+        "imapd.conf, Zimbra by the right adminLoginAs, Exchange by full access to the mailbox."
+    ),
+    LoginKind.PROXYAUTH: (
+        f"{_ADMIN_REMEDY} The administrator must be one of the message store (store.admins). PROXYAUTH is not known to "
+        "the MMP that may stand in front: sasl-plain is."
+    ),
+    LoginKind.KERIO: (
+        "Check the master password in the CSV's column Password, the user's name, and that the server has master "
+        "authentication enabled for the function app's outbound addresses."
+    ),
+}
 SESSION_REMEDY = "Nothing has to be done: Mailferry logs in again. If it goes on, look into the server's log."
 _WAIT_REMEDY = "Nothing has to be done: Mailferry waits. If it lasts, ask the server's administrator."
 THROTTLE_REMEDY = (

@@ -111,16 +111,21 @@ def says_exists(text: bytes) -> bool:
     return bool(complaints.EXISTS.search(one_line(text)))
 
 
-def of_login(server: Server, text: bytes, secrets: Iterable[str], *, oauth: bool) -> ServerError:
-    """What a NO or BAD to the login means.
+def of_login(
+    server: Server, text: bytes, secrets: Iterable[str], *, oauth: bool, remedy: str = complaints.PASSWORD_REMEDY
+) -> ServerError:
+    """What a NO or BAD to the login means; `remedy` is for a password that is refused.
 
     A token that is refused without a reason is worth trying again: outages of hours look just like that.
     """
     words = one_line(text, secrets)
     if known := _of_login_words(server, words):
         return known
-    remedy = complaints.OAUTH_REMEDY if oauth else complaints.PASSWORD_REMEDY
-    refused = LoginRefused(server.side, f"{server.host} refused the login: {words or 'without a reason'}", remedy)
+    refused = LoginRefused(
+        server.side,
+        f"{server.host} refused the login: {words or 'without a reason'}",
+        complaints.OAUTH_REMEDY if oauth else remedy,
+    )
     if oauth:
         refused.retry, refused.delay = True, complaints.DOUBT_SECONDS
     return refused
@@ -250,6 +255,18 @@ def of_disabled_login(server: Server) -> LoginRefused:
         server.side,
         f"{server.host} takes no passwords on this connection (LOGINDISABLED)",
         "Set security to ssl or starttls." if clear else "The server wants OAuth: passwords are switched off there.",
+    )
+
+
+def of_no_sasl_plain(server: Server) -> LoginRefused:
+    """An administrator shall log in by SASL PLAIN, and the server doesn't offer it."""
+    clear = server.security is Security.NONE
+    return LoginRefused(
+        server.side,
+        f"{server.host} offers no AUTHENTICATE PLAIN on this connection, so no administrator can log in for others",
+        "Set security to ssl or starttls: most servers offer it there."
+        if clear
+        else "Enable PLAIN on the server, or choose another $.endpoint.login.",
     )
 
 

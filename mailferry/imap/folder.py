@@ -22,17 +22,21 @@ NOT_PERSONAL = "\\x-not-personal"
 _ESCAPED = re.compile(rb'\\(["\\])')
 
 
-def list_folders(connection: Connection) -> tuple[ListedFolder, ...]:
+def list_folders(connection: Connection, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
     """All folders (RFC 3501 §6.3.8), each once, in one round trip with their statuses where LIST-STATUS is offered.
+
+    Some servers leave folders of other users and shared ones out unless they are asked for by the prefix of their
+    namespace: with `everybodys` they are.
 
     Those of other users and shared ones carry the attribute `NOT_PERSONAL`. A status the server leaves out is None
     (RFC 5819 §2: it may, for a folder it can't open just now; it does for one that holds no mail).
     """
     connection.learn_namespace()
-    result = _listing(connection)
-    told = result.of(b"STATUS")
+    prefixes = (b"", *connection.foreign) if everybodys else (b"",)
+    results = [_listing(connection, prefix + b"*") for prefix in prefixes]
+    told = [response for result in results for response in result.of(b"STATUS")]
     statuses = {_one_inbox(_status_name(response)): _status(status_items(response)) for response in told}
-    entries = {entry.name: entry for entry in _entries(connection, result)}
+    entries = {entry.name: entry for result in results for entry in _entries(connection, result)}
     if not connection.namespace_known:  # the server doesn't say
         _guess_namespace(connection, list(entries.values()))
     return tuple(_folder(connection, entry, statuses.get(_one_inbox(entry.name))) for entry in entries.values())
@@ -102,11 +106,11 @@ def no_folder(connection: Connection, name: bytes, text: bytes) -> MailferryErro
     return failures.of_command(connection.server, f"open the folder {shown!r}", text)
 
 
-def _listing(connection: Connection) -> Result:
+def _listing(connection: Connection, pattern: bytes) -> Result:
     """The answer to LIST with as much in it as the server gives; one that refuses an option is asked for less."""
     for returned in (*_return_options(connection), b""):
         options = (b"RETURN", returned) if returned else ()
-        result = connection.run(b"LIST", b'""', b'"*"', *options)
+        result = connection.run(b"LIST", b'""', connection.name_argument(pattern), *options)
         if result.ok:
             return result
     raise failures.of_command(connection.server, "list the folders", result.text)

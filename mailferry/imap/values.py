@@ -30,13 +30,49 @@ class Server:
     timeout: float = 60.0
 
 
+class LoginKind(StrEnum):
+    """Who logs in and how: the user, or an administrator in the user's stead in one of the ways servers have for it."""
+
+    PASSWORD = "password"  # noqa: S105
+    #: The user's name with the administrator's behind it (Dovecot's master users).
+    MASTER = "master"
+    #: SASL PLAIN with an authorization identity (RFC 4616 §2).
+    SASL_PLAIN = "sasl-plain"
+    #: The administrator's LOGIN, then PROXYAUTH with the user's name (iPlanet and its descendants).
+    PROXYAUTH = "proxyauth"
+    #: X-MASTERAUTH with the server's master password, then X-SETUSER with the user's name (Kerio Connect).
+    KERIO = "kerio"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginWay:
+    """How a server is logged in to. `admin` is the administrator's name, which `separator` parts from a user's.
+
+    Never holds a secret: other than with `LoginKind.PASSWORD`, the login's password is the administrator's.
+    """
+
+    kind: LoginKind = LoginKind.PASSWORD
+    admin: str = ""
+    separator: str = "*"
+
+    @property
+    def suffix(self) -> str:
+        """What stands behind a user's name where an administrator logs in by such a name."""
+        return self.separator + self.admin
+
+
+#: Everybody logs in for themselves.
+BY_PASSWORD = LoginWay()
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logs in. With `token`, SASL XOAUTH2 is used, else LOGIN; neither secret is ever shown."""
+    """Whose mailbox is opened, and with what. With `token`, SASL XOAUTH2 is used; neither secret is ever shown."""
 
     user: str
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+    way: LoginWay = BY_PASSWORD
 
 
 @dataclass(frozen=True, slots=True)

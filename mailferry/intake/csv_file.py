@@ -97,7 +97,7 @@ class _Body:
         self._over = 0
         self._quotes: list[Problem] = []
         self._by_address: dict[str, Row] = {}
-        self._by_user: dict[str, list[int]] = {}
+        self._by_user: dict[tuple[str, str], list[int]] = {}
         self._spaced: list[int] = []
         self._broken_over: list[int] = []
 
@@ -180,7 +180,7 @@ class _Body:
             self.refused.append(_duplicate(row, first))
             return
         self._by_address[key] = row
-        self._by_user.setdefault(row.user.casefold(), []).append(row.line)
+        self._by_user.setdefault((row.user.casefold(), row.user_root), []).append(row.line)
         if row.password != row.password.strip():
             self._spaced.append(row.line)
         if "\n" in row.password or "\r" in row.password:

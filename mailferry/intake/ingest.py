@@ -130,7 +130,7 @@ class Intake:
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            outcomes = list(pool.map(lambda row: self._take_row(name, endpoint, seal, row), csv.rows))
+            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row), csv.rows))
         started = [box for taken, box in outcomes if taken in _STARTED]
         self.batches.write_lines(self._line(taken, box) for taken, box in outcomes if taken in _STARTED)
         self.admission.wait(endpoint, _tickets(started))
@@ -189,7 +189,7 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(self, name: str, endpoint: str, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
+    def _take_row(self, name: str, options: BatchOptions, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))
         now = self.clock()
         fresh = Mailbox(
@@ -200,12 +200,13 @@ class Intake:
             user=row.user,
             user_root=row.user_root,
             sealed=seal.close(row.password, key),
-            endpoint=endpoint,
+            endpoint=options.endpoint.id,
             status=Status.QUEUED,
             why="Waiting for its turn.",
             remedy="",
             since=now,
             updated=now,
+            way=options.login,
         )
         if self.mailboxes.insert(fresh):
             return _Taken.NEW, fresh
@@ -239,6 +240,7 @@ def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
         user_root=fresh.user_root,
         sealed=fresh.sealed,
         endpoint=fresh.endpoint,
+        way=fresh.way,
         not_before=None,
         failures=0,
         updated=fresh.updated,
@@ -255,7 +257,7 @@ def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
 
 
 def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
-    return (known.user, known.endpoint) != (fresh.user, fresh.endpoint)
+    return (known.user, known.user_root, known.endpoint) != (fresh.user, fresh.user_root, fresh.endpoint)
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
@@ -267,13 +269,10 @@ def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
 
 def _unused(csv: CsvFile) -> list[str]:
     """What the CSV says that has no effect: nobody shall believe it has."""
-    notes = []
-    if any(row.user_root for row in csv.rows):
-        notes.append("UserRoot is kept, but not used yet: all folders of the login are migrated.")
-    if csv.rows and csv.rows[0].extra:
-        columns = ", ".join(name[:60] for name, _ in csv.rows[0].extra[:20])
-        notes.append(f"These columns are not used, and not stored since they may hold secrets: {columns}.")
-    return notes
+    if not (csv.rows and csv.rows[0].extra):
+        return []
+    columns = ", ".join(name[:60] for name, _ in csv.rows[0].extra[:20])
+    return [f"These columns are not used, and not stored since they may hold secrets: {columns}."]
 
 
 def _left(taken: _Taken, row: Row, known: Mailbox) -> Problem:

@@ -1,7 +1,7 @@
 """A batch's options file, `batches/<batch>.json`: which source server, which folders, what to keep of skipped mail.
 
     {"endpoint": {"host": "imap.example.com", "port": 993, "security": "ssl", "certificate": "check",
-                  "max_concurrent": 20},
+                  "max_concurrent": 20, "login": {"kind": "master", "user": "admin", "separator": "*"}},
      "include_folders": ["INBOX", "Projects/*"], "exclude_folders": ["Trash"],
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
      "root_folder": "Old mailbox", "keep_skipped": true}
@@ -17,16 +17,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailferry.errors import BatchRefused
-from mailferry.imap.values import Security
+from mailferry.imap.values import BY_PASSWORD, LoginWay, Security
 from mailferry.intake.folder_options import patterns, root_folder, rules
 from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
+from mailferry.intake.login_options import login_way
 from mailferry.model import Endpoint
 from mailferry.transfer.folder_rules import FolderRule
 
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
 
 _TOP_KEYS = ("endpoint", "include_folders", "exclude_folders", "folders", "root_folder", "keep_skipped")
-_ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent")
+_ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login")
 # Labels of letters, digits, - and _ in any alphabet: everything but spaces and the other ASCII punctuation.
 _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f]+"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"
@@ -36,7 +37,8 @@ _HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 class BatchOptions:
     """All a batch may say; about folders, as `mailferry.transfer.folder_map.Wishes` takes it.
 
-    With `keep_skipped`, the bytes of skipped messages are kept beside the batch's reports.
+    With `keep_skipped`, the bytes of skipped messages are kept beside the batch's reports. `login` is how the batch's
+    mailboxes log in; it is the batch's and not the endpoint's, which other batches may use with other logins.
     """
 
     endpoint: Endpoint
@@ -45,6 +47,7 @@ class BatchOptions:
     folder_rules: tuple[FolderRule, ...] = ()
     root_folder: str = ""
     keep_skipped: bool = False
+    login: LoginWay = BY_PASSWORD
 
 
 def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
@@ -61,6 +64,7 @@ def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
         section = JsonObject()
     check_keys(section, "$.endpoint", _ENDPOINT_KEYS, problems)
     endpoint = _endpoint(section, default, problems)
+    login = login_way(section, "$.endpoint.login", problems)
     include, exclude = (patterns(top, key, problems) for key in ("include_folders", "exclude_folders"))
     folder_rules, root = rules(top, "folders", problems), root_folder(top, "root_folder", problems)
     keep_skipped = top.get("keep_skipped", False)
@@ -68,7 +72,7 @@ def read_options(data: bytes | None, default: Endpoint | None) -> BatchOptions:
         problems.append(wrong("$.keep_skipped", keep_skipped, "true or false"))
     if problems:
         raise BatchRefused(" ".join(problems), REMEDY)
-    return BatchOptions(endpoint, include, exclude, folder_rules, root, keep_skipped is True)
+    return BatchOptions(endpoint, include, exclude, folder_rules, root, keep_skipped is True, login)
 
 
 def _endpoint(section: JsonObject, default: Endpoint | None, problems: list[str]) -> Endpoint:

@@ -33,12 +33,18 @@ _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJE
 class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
 
-    def folders(self) -> tuple[ListedFolder, ...]:
+    def folders(self, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
         """All folders, with their statuses where one round trip gives both.
 
-        Those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`.
+        Those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`; with `everybodys` the server
+        is asked for them expressly.
         """
-        return list_folders(self._connection)
+        return list_folders(self._connection, everybodys=everybodys)
+
+    @property
+    def separator(self) -> str:
+        """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
+        return self._connection.separator or ""
 
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""

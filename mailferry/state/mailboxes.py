@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailferry.errors import Conflict
+from mailferry.imap.values import BY_PASSWORD, LoginWay
 from mailferry.model import Status
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import Insert, Replace, Storage
@@ -24,6 +25,7 @@ class Mailbox:
     """The truth about one mailbox; `MailboxLine` is its copy for screens.
 
     `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
+    `way` is how the source is logged in to: what the sealed password is good for.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
@@ -57,6 +59,7 @@ class Mailbox:
     refused_words: str = ""
     full_since: datetime | None = None
     last_error: str = ""
+    way: LoginWay = BY_PASSWORD
 
     @property
     def active(self) -> bool:

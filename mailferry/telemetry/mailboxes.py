@@ -113,4 +113,4 @@ def poisoned(mailbox: Mailbox | None, mailbox_id: str, queue: str, outcome: str,
 
 
 def _names(mailbox: Mailbox) -> tuple[str, ...]:
-    return mailbox.address, mailbox.user, mailbox.login
+    return mailbox.address, mailbox.user, mailbox.login, mailbox.way.admin

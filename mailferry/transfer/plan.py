@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import batched, chain
 
 from mailferry.errors import Conflict, FolderGone, MailferryError, NameRefused
@@ -32,6 +33,7 @@ from mailferry.transfer.folder_rules import from_text
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.user_root import below
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,9 @@ class Plans:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
-            here, there = side_by_side(ends.source.folders, ends.target.folders)
+            list_source = partial(ends.source.folders, everybodys=bool(mailbox.user_root))
+            listed, there = side_by_side(list_source, ends.target.folders)
+            here = below(listed, mailbox.user_root, ends.source.separator)
             rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
             mappings = self._mappings(mailbox, rules, here, there, rows)
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))

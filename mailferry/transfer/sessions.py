@@ -38,7 +38,7 @@ class Sessions:
         if endpoint is None:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
         server = endpoint.server(self.settings.target.timeout)
-        login = Login(mailbox.user, password=self._password(mailbox))
+        login = Login(mailbox.user, password=self._password(mailbox), way=mailbox.way)
         connect = self._to_target(mailbox)
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)

@@ -231,8 +231,9 @@ def test_a_status_that_cannot_be_right_is_not_relied_on(
     fill_user(source_server, user, [simple(100, "Sent")])
     folders = SourceMailbox.folders
 
-    def as_told(source: SourceMailbox) -> tuple[ListedFolder, ...]:
-        return tuple(replace(f, status=told(f.status) if f.status else None) for f in folders(source))
+    def as_told(source: SourceMailbox, *, everybodys: bool) -> tuple[ListedFolder, ...]:
+        listed = folders(source, everybodys=everybodys)
+        return tuple(replace(f, status=told(f.status) if f.status else None) for f in listed)
 
     monkeypatch.setattr(SourceMailbox, "folders", as_told)
     commands.clear()

@@ -253,12 +253,15 @@ def test_a_csv_that_crashes_the_intake_does_not_stop_the_watch(engine: Engine) -
     assert engine.lines("b").keys() == {"b@x.y"}
 
 
-def test_a_user_root_is_accepted_with_a_note_that_it_has_no_effect_yet(engine: Engine) -> None:
-    engine.drop("batch", "EmailAddress,UserName,Password,UserRoot\na@x.y,a,pw,/mail/a\n")
+def test_one_login_for_many_user_roots_is_worth_no_note_and_another_root_is_another_source(engine: Engine) -> None:
+    head = "EmailAddress,UserName,Password,UserRoot\n"
+    engine.drop("batch", head + "a@x.y,admin,pw,/users/a\nb@x.y,admin,pw,/users/b\n")
     batch = Batches(engine.storage).get("batch")
     assert batch is not None
-    assert any("UserRoot" in note for note in batch.notes)
-    assert "UserRoot" in engine.report("batch", "summary.html")
+    assert batch.notes == ()
+    Mailboxes(engine.storage).change(mailbox_id("a@x.y"), lambda known: replace(known, status=Status.SYNCING))
+    engine.drop("batch", head + "a@x.y,admin,pw,/users/c\n")
+    assert "another source mailbox" in engine.report("batch", "intake.csv")
 
 
 def test_what_no_table_could_hold_is_refused_or_shortened_before_it_is_written(engine: Engine) -> None:

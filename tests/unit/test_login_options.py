@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mailferry.errors import BatchRefused
+from mailferry.imap.values import BY_PASSWORD, LoginKind, LoginWay
+from mailferry.intake.options import read_options
+from mailferry.state.mailboxes import Mailboxes, mailbox_id
+from tests.support.engine import Engine, settings_for
+
+
+def read(login: object) -> LoginWay:
+    return read_options(json.dumps({"endpoint": {"host": "h.example", "login": login}}).encode(), None).login
+
+
+def cause(login: object) -> str:
+    with pytest.raises(BatchRefused) as caught:
+        read(login)
+    return caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("login", "way"),
+    [
+        ({"kind": "password"}, BY_PASSWORD),
+        ({"kind": "master", "user": " admin "}, LoginWay(LoginKind.MASTER, "admin", "*")),
+        ({"kind": "Master", "user": "admin", "separator": "%"}, LoginWay(LoginKind.MASTER, "admin", "%")),
+        ({"kind": "sasl-plain", "user": "cyrus"}, LoginWay(LoginKind.SASL_PLAIN, "cyrus")),
+        ({"kind": "proxyauth", "user": "ServiceAdmin"}, LoginWay(LoginKind.PROXYAUTH, "ServiceAdmin")),
+        ({"kind": "kerio"}, LoginWay(LoginKind.KERIO)),
+    ],
+)
+def test_every_kind_of_login_can_be_said(login: object, way: LoginWay) -> None:
+    assert read(login) == way
+
+
+def test_without_a_login_everybody_has_a_password() -> None:
+    assert read_options(b'{"endpoint": {"host": "h.example"}}', None).login == BY_PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        ("master", '$.endpoint.login is "master"; allowed is an object like'),
+        (None, "$.endpoint.login is null"),
+        ({}, '$.endpoint.login.kind is null; allowed is "password" or "master"'),
+        ({"kind": "oauth"}, '$.endpoint.login.kind is "oauth"'),
+        ({"kind": "master"}, "$.endpoint.login.user is missing: the administrator's name, for master."),
+        ({"kind": "sasl-plain", "user": " "}, '$.endpoint.login.user is " "; allowed is the administrator\'s name'),
+        ({"kind": "sasl-plain", "user": "a\0b"}, "$.endpoint.login.user is "),
+        ({"kind": "proxyauth", "user": 7}, "$.endpoint.login.user is 7"),
+        ({"kind": "kerio", "user": "a"}, "$.endpoint.login.user has no meaning for the kind kerio"),
+        ({"kind": "password", "user": "a"}, "$.endpoint.login.user has no meaning for the kind password"),
+        ({"kind": "master", "user": "a", "separator": ""}, '$.endpoint.login.separator is ""'),
+        ({"kind": "kerio", "separator": "*"}, "$.endpoint.login.separator has no meaning for the kind kerio"),
+        ({"kind": "kerio", "admin": "a"}, "$.endpoint.login.admin is unknown"),
+    ],
+)
+def test_a_login_that_makes_no_sense_is_refused_by_its_path(login: object, words: str) -> None:
+    assert cause(login).startswith(words)
+
+
+def test_a_password_in_the_options_is_refused_with_its_right_place_and_never_shown_or_kept() -> None:
+    engine = Engine(settings_for(("127.0.0.1", 1), ("127.0.0.1", 1)))
+    login = {"kind": "master", "user": "admin", "password": "hunter2"}
+    engine.drop("b", "EmailAddress,UserName,Password\na@x.y,a,pw\n", json.dumps({"endpoint": {"login": login}}))
+    told = engine.report("b", "intake.csv")
+    assert "$.endpoint.login.password must not be in this file" in told
+    assert "hunter2" not in told
+    assert engine.storage.blobs.read("reports", "b/options.json") is None
+
+
+def test_the_login_goes_with_the_password_of_the_row_and_not_with_the_server() -> None:
+    engine = Engine(settings_for(("127.0.0.1", 1), ("127.0.0.1", 1)))
+    head = "EmailAddress,UserName,Password\n"
+    engine.drop("own", head + "a@x.y,a,pw\n")
+    master = {"endpoint": {"login": {"kind": "master", "user": "admin"}}}
+    engine.drop("all", head + "b@x.y,b,adminpw\n", json.dumps(master))
+    ways = [found.way for name in ("a@x.y", "b@x.y") if (found := Mailboxes(engine.storage).get(mailbox_id(name)))]
+    assert ways == [BY_PASSWORD, LoginWay(LoginKind.MASTER, "admin")]
+    engine.drop("all", head + "b@x.y,b,her-own\n", "{}")
+    again = Mailboxes(engine.storage).get(mailbox_id("b@x.y"))
+    assert again is not None
+    assert again.way == BY_PASSWORD
+
+
+def test_the_examples_of_the_documentation_are_taken_and_every_kind_is_in_it() -> None:
+    page = (Path(__file__).parents[2] / "docs/sources.md").read_text("utf-8")
+    examples = [read_options(found.encode(), None).login for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    kinds = {LoginKind.MASTER, LoginKind.SASL_PLAIN, LoginKind.PROXYAUTH, LoginKind.KERIO}
+    assert {way.kind for way in examples} == kinds
+    assert all(f"| `{kind}`" in page for kind in LoginKind)
