@@ -6,7 +6,7 @@ admission, so that two admissions at once can't both give away the last slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -141,10 +141,20 @@ class Admission:
             send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no, ticket.traceparent))
         return len(admitted)
 
-    def release(self, endpoint: str, mailbox: str) -> None:
-        """Take the mailbox's slot back, if it has one, and admit whoever is next."""
-        with suppress(Conflict):
-            self._tables.commit(TABLE, endpoint, [Delete(_SLOT + mailbox)])
+    def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
+        """Take these mailboxes of the batch out of the waiting lines."""
+        for incremental in (True, False):
+            rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental))
+            for row in [row for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]:
+                with suppress(Conflict):  # it was admitted meanwhile
+                    self._tables.commit(TABLE, endpoint, [Delete(row.key, row.etag)])
+
+    def release(self, endpoint: str, mailbox: str, pass_no: int) -> None:
+        """Take back the slot that the mailbox has for this pass or an earlier one, and admit whoever is next."""
+        row = self._tables.get(TABLE, endpoint, _SLOT + mailbox)
+        if row and from_values(Slot, row.values).pass_no <= pass_no:
+            with suppress(Conflict):  # somebody else has taken it back
+                self._tables.commit(TABLE, endpoint, [Delete(row.key, row.etag)])
         self.admit(endpoint)
 
     def lend(self, endpoint: str, mailbox: str) -> None:
