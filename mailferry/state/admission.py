@@ -6,10 +6,11 @@ admission, so that two admissions at once can't both give away the last slot.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.model import Endpoint
@@ -145,9 +146,17 @@ class Admission:
         """Take these mailboxes of the batch out of the waiting lines."""
         for incremental in (True, False):
             rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental))
-            for row in [row for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]:
-                with suppress(Conflict):  # it was admitted meanwhile
-                    self._tables.commit(TABLE, endpoint, [Delete(row.key, row.etag)])
+            tickets = [row.key for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]
+            for some in batched(tickets, TRANSACTION, strict=False):
+                self._delete(endpoint, some)
+
+    def _delete(self, endpoint: str, tickets: Sequence[str]) -> None:
+        try:
+            self._tables.commit(TABLE, endpoint, [Delete(key) for key in tickets])
+        except Conflict:  # one of them was admitted meanwhile
+            for key in tickets:
+                with suppress(Conflict):
+                    self._tables.commit(TABLE, endpoint, [Delete(key)])
 
     def release(self, endpoint: str, mailbox: str, pass_no: int) -> None:
         """Take back the slot that the mailbox has for this pass or an earlier one, and admit whoever is next."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,7 @@ from mailferry.model import Endpoint
 from mailferry.state.admission import Admission, Ticket
 from mailferry.state.jobs import MAILBOX_JOBS
 from mailferry.state.memory import MemoryQueues, memory_storage
-from mailferry.state.storage import Storage
+from mailferry.state.storage import Row, Storage
 
 ENDPOINT = "imap.example.com:993"
 
@@ -122,3 +123,30 @@ def test_a_lent_slot_lets_another_run_and_is_taken_back_beside_it(admission: Adm
     assert list(started(storage)) == []
     admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box4"]
+
+
+def test_mailboxes_leave_the_line_and_others_keep_their_places(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, (ticket(n) for n in range(300)))
+    admission.leave(ENDPOINT, "b", {f"box{n}" for n in range(298)})
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box298", "box299"]
+
+
+def test_one_that_is_admitted_while_it_leaves_keeps_no_other_in_the_line(
+    admission: Admission, storage: Storage
+) -> None:
+    admission.define(endpoint(1))
+    admission.wait(ENDPOINT, [ticket(1), ticket(2)])
+    rows = storage.tables.rows
+
+    def admitted_meanwhile(*where: str) -> Iterator[Row]:
+        found = list(rows(*where))  # type: ignore[arg-type]
+        if where[2].startswith("wait|2"):
+            with patch.object(storage.tables, "rows", rows):
+                admission.admit(ENDPOINT)
+        return iter(found)
+
+    with patch.object(storage.tables, "rows", admitted_meanwhile):
+        admission.leave(ENDPOINT, "b", {"box1", "box2"})
+    admission.release(ENDPOINT, "box1", 1)
+    assert list(started(storage)) == ["box1"]
