@@ -1,14 +1,17 @@
-"""The HTTP API: is it well, which batches are there, how are their mailboxes; and their passwords shredded."""
+"""The HTTP API: is it well, which batches are there, how are their mailboxes; operations on them, and shredding."""
 
 import json
 import logging
+from dataclasses import asdict
 
 import azure.functions as func
 
 from functions.engine import services
 from functions.handling import handled
 from mailferry import __version__
-from mailferry.errors import BatchBusy, MailferryError
+from mailferry.errors import BatchBusy, MailferryError, OperationRefused
+from mailferry.identity import caller_of
+from mailferry.lifecycle.operations import operation_of
 from mailferry.report.status import PAGE, Json
 
 blueprint = func.Blueprint()
@@ -71,6 +74,29 @@ def shred(request: func.HttpRequest, context: func.Context) -> func.HttpResponse
     if shredded is None:
         return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
     return _answer({"batch": name, "shredded": shredded})
+
+
+@blueprint.route("batches/{batch}/{operation}", trigger_arg_name="request", methods=["POST"])
+@handled
+def operate_batch(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    return _operate(request, None)
+
+
+@blueprint.route("batches/{batch}/mailboxes/{mailbox}/{operation}", trigger_arg_name="request", methods=["POST"])
+@handled
+def operate_mailbox(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    box = request.route_params["mailbox"]
+    return _operate(request, {box: box})
+
+
+def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> func.HttpResponse:
+    name = request.route_params["batch"]
+    try:
+        operation = operation_of(request.route_params["operation"])
+        done = services().operations.run(name, operation, caller_of(request.headers), mailboxes)
+    except OperationRefused as refused:
+        return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
+    return _answer(asdict(done))
 
 
 def _answer(body: Json, status: int = 200) -> func.HttpResponse:

@@ -23,7 +23,8 @@ MailferryError
 ├── FolderGone                     the folder no longer exists on the server
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
-└── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+└── OperationRefused               there is no such operation, batch or mailbox
 """
 
 from __future__ import annotations
@@ -183,3 +184,7 @@ class KeyUnavailable(MailferryError):
 
 class BatchBusy(MailferryError):
     """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""
+
+
+class OperationRefused(MailferryError):
+    """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""

@@ -1,4 +1,4 @@
-"""The identity with which the app opens its own resources in Azure: the storage account and Key Vault."""
+"""Who the app is when it opens its own resources in Azure (the storage account, Key Vault), and who calls its API."""
 
 from __future__ import annotations
 
@@ -14,3 +14,15 @@ def app_identity(environment: Mapping[str, str] | None = None) -> ManagedIdentit
     if found.get("MigrationStorage__credential", "").lower() == "managedidentity":
         return ManagedIdentityCredential(client_id=found.get("MigrationStorage__clientId") or None)
     return DefaultAzureCredential()
+
+
+def caller_of(headers: Mapping[str, str], environment: Mapping[str, str] | None = None) -> str:
+    """The name of whoever has signed in to call the HTTP API, or `HTTP API` where a key is all that is asked for.
+
+    App Service's sign-in writes the headers, and says in the environment that it is in front; where it is not, they are
+    whatever the caller has written.
+    """
+    found = os.environ if environment is None else environment
+    signed_in = found.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+    names = ("X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-CLIENT-PRINCIPAL-ID") if signed_in else ()
+    return next((name for header in names if (name := headers.get(header))), "HTTP API")

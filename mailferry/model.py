@@ -19,6 +19,7 @@ class Status(StrEnum):
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
     FAILED = "Failed"
+    STOPPED = "Stopped"
 
 
 @dataclass(frozen=True, slots=True)

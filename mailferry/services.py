@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mailferry.identity import app_identity
 from mailferry.intake.ingest import Intake
+from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
 from mailferry.lifecycle.rotation import Rotation
@@ -51,6 +53,7 @@ class Services:
     poison: Poison
     status: StatusPages
     shredding: Shredding
+    operations: Operations
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -68,6 +71,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     intake = Intake(
         mailboxes, folders, batches, admission, reports, storage.blobs, keys, _default_endpoint(settings), clock
     )
+    operations = Operations(mailboxes, folders, batches, admission, reports, clock)
     return Services(
         intake=intake,
         plans=Plans(sessions, check, passes, folders, storage.queues),
@@ -81,6 +85,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             passes,
             reports,
             intake,
+            Commands(operations, storage.blobs, clock),
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
             storage.queues,
@@ -88,8 +93,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             clock,
         ),
         poison=Poison(passes, folders, storage.queues),
-        status=StatusPages(batches, folders, ledger),
+        status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
+        operations=operations,
     )
 
 

@@ -208,7 +208,8 @@ class Intake:
             updated=now,
             way=options.login,
         )
-        if self.mailboxes.insert(fresh):
+        actor = f"{name}.csv"
+        if self.mailboxes.insert(fresh, actor):
             return _Taken.NEW, fresh
         found = self.mailboxes.get(key)
         if found is None or found.batch != name:
@@ -216,7 +217,7 @@ class Intake:
         if found.active and _another_source(found, fresh):
             return _Taken.BUSY, found
         restarted = _to_start(found, fresh)
-        changed = self.mailboxes.change(key, lambda known: _updated(known, fresh, restarted)) or found
+        changed = self.mailboxes.change(key, lambda known: _updated(known, fresh, restarted), actor) or found
         return (_Taken.RESTARTED if restarted else _Taken.UPDATED), changed
 
     def _line(self, taken: _Taken, mailbox: Mailbox) -> MailboxLine:
@@ -245,15 +246,17 @@ def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
         failures=0,
         updated=fresh.updated,
     )
-    if restarted and known.last_synced is None and not known.active:
+    if restarted and known.last_synced is None and not known.active and not known.stopped:
         return replace(changed, status=fresh.status, why=fresh.why, remedy="", since=fresh.since)
     return changed
 
 
 def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
     """Whether dropping it again starts a pass: it never ran, it failed, it was shredded, or it is another
-    source mailbox now."""
-    return not known.active and (known.status is not Status.SYNCED or known.shredded or _another_source(known, fresh))
+    source mailbox now. What a person has stopped stays stopped."""
+    if known.active or known.stopped:
+        return False
+    return known.status is not Status.SYNCED or known.shredded or _another_source(known, fresh)
 
 
 def _another_source(known: Mailbox, fresh: Mailbox) -> bool:

@@ -25,22 +25,22 @@ class JsonObject(dict[str, object]):
         return made
 
 
-def parsed(data: bytes) -> JsonObject:
-    """The object that the file is. Raises `BatchRefused` when it is none."""
+def parsed(data: bytes, file: str = "options file", remedy: str = REMEDY) -> JsonObject:
+    """The object that the file is. Raises `BatchRefused` when it is none; `file` is what the complaint calls it."""
     if len(data) > MAX_BYTES:
-        raise BatchRefused(f"The options file has {len(data):,} bytes; at most {MAX_BYTES:,} are read.", REMEDY)
+        raise BatchRefused(f"The {file} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.", remedy)
     try:
         text = data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
         top = json.loads(text, object_pairs_hook=JsonObject.of, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BatchRefused(f"The options file is not JSON: {error.msg}, at {where}.", REMEDY) from None
+        raise BatchRefused(f"The {file} is not JSON: {error.msg}, at {where}.", remedy) from None
     except UnicodeDecodeError:
-        raise BatchRefused("The options file is not JSON: it is no UTF-8 text.", "Save it as UTF-8.") from None
+        raise BatchRefused(f"The {file} is not JSON: it is no UTF-8 text.", "Save it as UTF-8.") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets, NaN
-        raise BatchRefused("The options file holds a number or a nesting that is too large.", REMEDY) from None
+        raise BatchRefused(f"The {file} holds a number or a nesting that is too large.", remedy) from None
     if not isinstance(top, JsonObject):
-        raise BatchRefused(wrong("$", top, 'an object like {"endpoint": {…}}'), REMEDY)
+        raise BatchRefused(wrong("$", top, 'an object like {"endpoint": {…}}'), remedy)
     return top
 
 

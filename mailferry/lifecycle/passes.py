@@ -53,7 +53,7 @@ class Passes:
         counts = total_counts(folders)
 
         def start(mailbox: Mailbox) -> Mailbox | None:
-            if job.pass_no <= mailbox.pass_no:
+            if job.pass_no <= mailbox.pass_no or mailbox.stopped:
                 return None
             first = mailbox.last_synced is None
             return replace(
@@ -78,6 +78,8 @@ class Passes:
             self._write_line(begun, folders)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
+        if mailbox and not mailbox.active:
+            self.admission.release(mailbox.endpoint, mailbox.id, job.pass_no)
         return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
 
     def planned(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
@@ -111,7 +113,7 @@ class Passes:
                 self._with_status(found, status, why, _REFUSED_REMEDY if left else ""), last_synced=now, failures=0
             )
 
-        self._end(mailbox, self.mailboxes.change(mailbox.id, change), folders)
+        self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 
     def fail(self, mailbox_id: str, pass_no: int, cause: str, remedy: str) -> None:
         """The pass can't go on until a person acts. Gives the slot to the next in line."""
@@ -125,7 +127,7 @@ class Passes:
         changed = self.mailboxes.change(mailbox_id, change)
         mailbox = changed or self.mailboxes.get(mailbox_id)
         if mailbox:
-            self._end(mailbox, changed, self._folders(mailbox_id))
+            self._end(mailbox, pass_no, changed, self._folders(mailbox_id))
 
     def stumble(self, mailbox: Mailbox, error: MailferryError, *, progress: bool) -> float | None:
         """Something went wrong in the pass: seconds to wait before the next try, or None when the pass has failed.
@@ -203,17 +205,16 @@ class Passes:
     def _write_line(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
         self.batches.write_lines([line_of(mailbox, folders, self.clock())])
 
-    def _end(self, mailbox: Mailbox, changed: Mailbox | None, folders: Sequence[Folder]) -> None:
+    def _end(self, mailbox: Mailbox, pass_no: int, changed: Mailbox | None, folders: Sequence[Folder]) -> None:
         if changed:
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
-        self.admission.release(mailbox.endpoint, mailbox.id)
+        self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
-        now = self.clock()
-        return replace(mailbox, status=status, why=why, remedy=remedy, since=now, updated=now)
+        return mailbox.with_status(status, why, remedy, self.clock())
 
 
 def _sentence(words: str) -> str:

@@ -37,7 +37,7 @@ class Poison:
         """A plan that could not be made. Raises ValueError when the message is no job."""
         job = read_mailbox_job(body)
         mailbox = self.passes.mailboxes.get(job.mailbox)
-        if mailbox is None or mailbox.pass_no > job.pass_no or (mailbox.pass_no == job.pass_no and not mailbox.active):
+        if mailbox is None or _needs_no_plan(mailbox, job):
             _out_of_date(MAILBOX_JOBS, job, mailbox)
         elif mailbox.in_pass(job.pass_no) and mailbox.planned:
             self._go_on(MAILBOX_JOBS, job, mailbox)
@@ -69,6 +69,11 @@ class Poison:
 
     def _settled(self, mailbox: Mailbox) -> int:
         return sum(v.folder.settled for v in self.folders.all(mailbox.id))
+
+
+def _needs_no_plan(mailbox: Mailbox, job: MailboxJob) -> bool:
+    over = mailbox.pass_no == job.pass_no and not mailbox.active
+    return over or mailbox.stopped or mailbox.pass_no > job.pass_no
 
 
 def _out_of_date(queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox | None) -> None:

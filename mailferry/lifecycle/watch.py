@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
+from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.model import Endpoint
@@ -46,6 +47,7 @@ class Watch:
     passes: Passes
     reports: Reports
     intake: Intake
+    commands: Commands
     rotation: Rotation
     credentials: Credentials
     queues: Queues
@@ -56,6 +58,7 @@ class Watch:
         """One round."""
         for queue in (MAILBOX_JOBS, FOLDER_JOBS, f"{MAILBOX_JOBS}-poison", f"{FOLDER_JOBS}-poison"):
             rounds.queue(self.queues, queue, self.clock())
+        self.commands.run()
         for endpoint in self.admission.endpoints():
             self._look_after(endpoint)
         self._take_unannounced()
@@ -66,10 +69,10 @@ class Watch:
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):
             mailbox = self.mailboxes.get(slot.mailbox)
-            if mailbox is None or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
+            if mailbox is None or mailbox.stopped or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
                 if mailbox:
                     self.passes.publish(mailbox)
-                self.admission.release(endpoint.id, slot.mailbox)
+                self.admission.release(endpoint.id, slot.mailbox, slot.pass_no)
             else:
                 folders = [v.folder for v in self.folders.all(mailbox.id)]
                 if mailbox.active:

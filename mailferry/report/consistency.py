@@ -37,13 +37,14 @@ def consistency_of(line: MailboxLine) -> Consistency | None:
     if line.last_synced is None:
         return None
     counts = line.counts
-    # While a pass runs, what is open is work; what a failed one left open is not in the target.
-    left = max(0, counts.messages - counts.settled) if line.status is Status.INCREMENTAL_FAILED else 0
+    # While a pass runs, what is open is work; what one left open that failed or was stopped is not in the target.
+    ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED)
+    left = max(0, counts.messages - counts.settled) if ended else 0
     found = [
         (count, words, remedy)
         for count, words, remedy in (
             (counts.missing, "missing from the target", _MISSING),
-            (left, "left by the pass that failed", _LEFT),
+            (left, "left by the last pass", _LEFT),
             (counts.skipped, "skipped", _SKIPPED),
             (counts.repaired, "changed so that the target takes them", _REPAIRED),
             (counts.unchecked, "not recognised in the target", _UNCHECKED),

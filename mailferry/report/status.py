@@ -11,6 +11,7 @@ from mailferry.report.consistency import consistency_of
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
+from mailferry.state.mailboxes import Mailboxes, StatusChange
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
@@ -25,6 +26,7 @@ _RANKS = (
     (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
     (Status.FAILED, "SyncedWithErrors"),
     (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
+    (Status.STOPPED, "Stopped"),
 )
 
 
@@ -35,6 +37,7 @@ class StatusPages:
     batches: Batches
     folders: Folders
     ledger: Ledger
+    mailboxes: Mailboxes
 
     def check(self) -> None:
         """Read one row, so that storage that does not answer raises its error."""
@@ -56,8 +59,8 @@ class StatusPages:
         return {**self._summary(batch, lines), "mailboxes": shown, "next": page[-1].mailbox if more else None}
 
     def mailbox(self, name: str, mailbox: str) -> Json:
-        """One mailbox with its folders (where each went, and why there) and the items that did not go over as they
-        were; None when the batch has no such mailbox."""
+        """One mailbox with its folders (where each went, and why there), the items that did not go over as they were,
+        and its changes of status; None when the batch has no such mailbox."""
         line = next((line for line in self.batches.lines(name) if line.mailbox == mailbox), None)
         if line is None:
             return None
@@ -67,6 +70,7 @@ class StatusPages:
             **_mailbox(line),
             "folders": [_folder(folder) for folder in folders],
             "items": [{**asdict(item), "skipped": item.skipped} for item in items],
+            "history": [_change(change) for change in self.mailboxes.history(mailbox)],
         }
 
     def _summary(self, batch: Batch, lines: Iterable[MailboxLine]) -> dict[str, Json]:
@@ -116,6 +120,15 @@ def _mailbox(line: MailboxLine) -> dict[str, Json]:
         "passes": line.passes,
         "last_synced": line.last_synced.isoformat() if line.last_synced else None,
         "shredded": line.shredded,
+    }
+
+
+def _change(change: StatusChange) -> dict[str, Json]:
+    return {
+        "at": change.at.isoformat(),
+        "status": change.status.value,
+        "cause": change.cause,
+        "actor": change.actor,
     }
 
 

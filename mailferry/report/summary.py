@@ -159,7 +159,7 @@ def _kinds(skipped: Sequence[tuple[MailboxLine, Item]]) -> list[_Kind]:
 def _tone(status: Status) -> str:
     if status in _NEED_A_PERSON:
         return "bad"
-    return "good" if status is Status.SYNCED else "idle" if status is Status.QUEUED else "busy"
+    return "good" if status is Status.SYNCED else "idle" if status in (Status.QUEUED, Status.STOPPED) else "busy"
 
 
 def _when(moment: datetime) -> str:

@@ -6,10 +6,11 @@ admission, so that two admissions at once can't both give away the last slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.model import Endpoint
@@ -141,10 +142,28 @@ class Admission:
             send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no, ticket.traceparent))
         return len(admitted)
 
-    def release(self, endpoint: str, mailbox: str) -> None:
-        """Take the mailbox's slot back, if it has one, and admit whoever is next."""
-        with suppress(Conflict):
-            self._tables.commit(TABLE, endpoint, [Delete(_SLOT + mailbox)])
+    def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
+        """Take these mailboxes of the batch out of the waiting lines."""
+        for incremental in (True, False):
+            rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental))
+            tickets = [row.key for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]
+            for some in batched(tickets, TRANSACTION, strict=False):
+                self._delete(endpoint, some)
+
+    def _delete(self, endpoint: str, tickets: Sequence[str]) -> None:
+        try:
+            self._tables.commit(TABLE, endpoint, [Delete(key) for key in tickets])
+        except Conflict:  # one of them was admitted meanwhile
+            for key in tickets:
+                with suppress(Conflict):
+                    self._tables.commit(TABLE, endpoint, [Delete(key)])
+
+    def release(self, endpoint: str, mailbox: str, pass_no: int) -> None:
+        """Take back the slot that the mailbox has for this pass or an earlier one, and admit whoever is next."""
+        row = self._tables.get(TABLE, endpoint, _SLOT + mailbox)
+        if row and from_values(Slot, row.values).pass_no <= pass_no:
+            with suppress(Conflict):  # somebody else has taken it back
+                self._tables.commit(TABLE, endpoint, [Delete(row.key, row.etag)])
         self.admit(endpoint)
 
     def lend(self, endpoint: str, mailbox: str) -> None:

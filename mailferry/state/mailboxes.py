@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
 from mailferry.model import Status
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import Insert, Replace, Storage
+from mailferry.state.storage import Insert, Replace, Storage, Upsert
 
 TABLE = "mailboxes"
 KEY = "mailbox"
+_CHANGE = "change|"
+
+#: Changes of status that are kept of a mailbox, the newest.
+CHANGES = 50
+#: Who makes the changes that nobody asked for.
+ENGINE = "Mailferry"
+#: Characters of a change's cause and of its actor that are kept.
+_CAUSE_MOST, _ACTOR_MOST = 1_000, 200
 
 #: Statuses in which a pass is under way.
 ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING})
+
+
+class Held(StrEnum):
+    """How a person has stopped a mailbox: until its batch is resumed, or until it is resumed by its own name."""
+
+    NOT = ""
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A mailbox got this status: when, why, and by whom (a person, a file, or Mailferry itself)."""
+
+    number: int
+    at: datetime
+    status: Status
+    cause: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +57,7 @@ class Mailbox:
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
+    `held` says more about Stopped, `changes` counts the changes of status so far.
     """
 
     id: str
@@ -60,11 +89,18 @@ class Mailbox:
     full_since: datetime | None = None
     last_error: str = ""
     way: LoginWay = BY_PASSWORD
+    held: Held = Held.NOT
+    changes: int = 0
 
     @property
     def active(self) -> bool:
         """Whether a pass is under way."""
         return self.status in ACTIVE
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a person has stopped it: no pass begins."""
+        return self.status is Status.STOPPED
 
     @property
     def shredded(self) -> bool:
@@ -74,6 +110,10 @@ class Mailbox:
     def in_pass(self, number: int) -> bool:
         """Whether it is now in the pass of this number."""
         return self.active and self.pass_no == number
+
+    def with_status(self, status: Status, why: str, remedy: str, now: datetime) -> Mailbox:
+        """The mailbox in this status from now on."""
+        return replace(self, status=status, why=why, remedy=remedy, since=now, updated=now)
 
 
 def mailbox_id(address_key: str) -> str:
@@ -97,29 +137,47 @@ class Mailboxes:
         row = self._tables.get(TABLE, mailbox, KEY)
         return from_values(Mailbox, row.values) if row else None
 
-    def insert(self, mailbox: Mailbox) -> bool:
-        """Write a mailbox that isn't there yet; False when it is."""
+    def insert(self, mailbox: Mailbox, actor: str = ENGINE) -> bool:
+        """Write a mailbox that isn't there yet; False when it is. `actor` is who wants it."""
+        mailbox = replace(mailbox, changes=1)
         try:
-            self._tables.commit(TABLE, mailbox.id, [Insert(KEY, to_values(mailbox))])
+            self._tables.commit(TABLE, mailbox.id, [Insert(KEY, to_values(mailbox)), _recorded(mailbox, actor)])
         except Conflict:
             return False
         return True
 
-    def change(self, mailbox: str, change: Callable[[Mailbox], Mailbox | None]) -> Mailbox | None:
+    def change(self, mailbox: str, change: Callable[[Mailbox], Mailbox | None], actor: str = ENGINE) -> Mailbox | None:
         """Apply `change` to the newest row until nobody interferes. Returns what was written, or None.
 
-        `change` gives the new mailbox, or None to leave the row as it is; it may be called more than once.
+        `change` gives the new mailbox, or None to leave the row as it is; it may be called more than once. A new status
+        is recorded in the same transaction, as `actor`'s doing.
         """
         while row := self._tables.get(TABLE, mailbox, KEY):
             known = from_values(Mailbox, row.values)
             changed = change(known)
             if changed is None:
                 return None
+            record: list[Upsert] = []
+            if (known.status, known.held) != (changed.status, changed.held):
+                changed = replace(changed, changes=known.changes + 1)
+                record = [_recorded(changed, actor)]
             try:
-                self._tables.commit(TABLE, mailbox, [Replace(KEY, to_values(changed), row.etag)])
+                self._tables.commit(TABLE, mailbox, [Replace(KEY, to_values(changed), row.etag), *record])
             except Conflict:
                 continue
             if self._on_change:
                 self._on_change(known, changed)
             return changed
         return None
+
+    def history(self, mailbox: str) -> list[StatusChange]:
+        """The mailbox's last changes of status, the oldest first."""
+        rows = self._tables.rows(TABLE, mailbox, _CHANGE)
+        return sorted((from_values(StatusChange, row.values) for row in rows), key=lambda change: change.number)
+
+
+def _recorded(mailbox: Mailbox, actor: str) -> Upsert:
+    """The write that records the mailbox's status, in the place of the oldest change that is kept."""
+    cause = mailbox.why[:_CAUSE_MOST]
+    change = StatusChange(mailbox.changes, mailbox.since, mailbox.status, cause, actor[:_ACTOR_MOST])
+    return Upsert(f"{_CHANGE}{change.number % CHANGES:02d}", to_values(change))

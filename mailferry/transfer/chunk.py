@@ -69,6 +69,8 @@ class Chunks:
         mailbox = self.passes.mailboxes.get(job.mailbox)
         if mailbox is None or not mailbox.in_pass(job.pass_no):
             log.info("Mailbox %s needs this job of pass %s no more.", job.mailbox, job.pass_no)
+            if mailbox:
+                self.passes.publish(mailbox)  # a worker that heard of its end late may have written another line
             return
         now = self.clock()
         if mailbox.not_before and mailbox.not_before > now:
@@ -250,8 +252,9 @@ class _Progress:
         if self.capacity.shown != self._known:
             self._remember()
         if time.monotonic() - self._last >= PROGRESS_SECONDS:
-            self._passes.publish(self._mailbox)
             now = self._passes.mailboxes.get(self._mailbox.id)
+            if now:
+                self._passes.publish(now)
             self._told_to_wait = now is None or now.not_before is not None or not now.in_pass(self._mailbox.pass_no)
             if now and not self._told_to_wait:
                 self.capacity.learn(_limit_of(now))

@@ -28,6 +28,13 @@ GOLDEN: dict[str, dict[str, object]] = {
     "batches": {"type": "httpTrigger", "route": "batches", "authLevel": "FUNCTION"},
     "batch": {"type": "httpTrigger", "route": "batches/{batch}", "authLevel": "FUNCTION"},
     "shred": {"type": "httpTrigger", "route": "batches/{batch}/shred", "authLevel": "FUNCTION", "methods": ["POST"]},
+    "operate_batch": {"type": "httpTrigger", "route": "batches/{batch}/{operation}", "methods": ["POST"]},
+    "operate_mailbox": {
+        "type": "httpTrigger",
+        "route": "batches/{batch}/mailboxes/{mailbox}/{operation}",
+        "authLevel": "FUNCTION",
+        "methods": ["POST"],
+    },
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
 

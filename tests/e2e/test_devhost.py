@@ -160,6 +160,20 @@ def test_the_api_answers_with_a_key_and_health_without(
                 seen += [line["address"] for line in page["mailboxes"]]
                 following = page["next"] and f"/api/batches/pilot?most=1&next={page['next']}"
             assert sorted(seen) == sorted([user, f"b-{user}"])
+            pilot = f"{base}/api/batches/pilot"
+            one = f"{pilot}/mailboxes/{line['id']}"
+            assert _get(f"{one}/stop", method="POST")[0] == 401
+            answer = {"batch": "pilot", "operation": "stop", "changed": 1, "unchanged": {}}
+            assert _get(f"{one}/stop", key, "POST") == (200, answer)
+            answer = {"batch": "pilot", "operation": "pause", "changed": 1, "unchanged": {"stopped already": 1}}
+            assert _get(f"{pilot}/pause", key, "POST") == (200, answer)
+            assert _get(pilot, key)[1]["status"] == "Stopped"
+            assert _get(f"{one}/resume", key, "POST")[1]["changed"] == 1
+            history = _get(one, key)[1]["history"]
+            assert [each["actor"] for each in history if each["cause"] == "Stopped on request."] == ["HTTP API"]
+            for wrong in (f"{pilot}/paus", f"{base}/api/batches/none/pause", f"{pilot}/mailboxes/none/pause"):
+                status, body = _get(wrong, key, "POST")
+                assert (status, bool(body["error"] and body["remedy"])) == (404, True)
 
 
 def test_an_app_without_its_settings_says_which_one_is_missing(tmp_path: Path) -> None:
@@ -189,8 +203,8 @@ def _address_of(mailferry: Deployment, process: subprocess.Popen[bytes]) -> tupl
     return f"http://127.0.0.1:{found[1]}", keys["function"]
 
 
-def _get(url: str, key: str = "") -> tuple[int, dict]:  # type: ignore[type-arg]
-    request = urllib.request.Request(url, headers={"x-functions-key": key} if key else {})  # noqa: S310
+def _get(url: str, key: str = "", method: str = "GET") -> tuple[int, dict]:  # type: ignore[type-arg]
+    request = urllib.request.Request(url, method=method, headers={"x-functions-key": key} if key else {})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
             return answer.status, json.loads(answer.read())

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from hypothesis import strategies as st
 
+from mailferry.lifecycle.operations import Operation
 from mailferry.transfer.capacity import FULL_AFTER
 from tests.property.letters import CHANGED, DEADLY, LEFT_OUT, Kind, Letter
 from tests.support.imap_sim import RICH, At, Bye, Cut, CutUnanswered, CutWithin, Fault, Stall
@@ -86,6 +87,15 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Operate:
+    """At the nth call to storage, before or after it is carried out, a person asks for this operation."""
+
+    call: int
+    operation: Operation
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """The nth job and the next one (or itself once more, when `same` or when there is none) run at the same time."""
 
@@ -101,7 +111,7 @@ class Short:
     looks: int
 
 
-type Event = Break | Renumber | Expunge | Arrive | Kill | Again | Together | Short
+type Event = Break | Renumber | Expunge | Arrive | Kill | Again | Operate | Together | Short
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,7 @@ _events: st.SearchStrategy[Event] = st.one_of(
     _breaks_at(Side.SOURCE, _SOURCE_VERBS),
     st.builds(Kill, _calls, st.booleans(), st.sampled_from([0, 30, 600, None])),
     st.builds(Again, _calls, st.booleans()),
+    st.builds(Operate, _calls, st.sampled_from(Operation), st.booleans()),
     st.builds(Together, st.integers(1, 6), st.booleans()),
     st.builds(Short, st.integers(1, 4), st.integers(1, 8)),
     st.builds(Renumber, st.sampled_from(Side), _folders, _nth, st.sampled_from([None, "APPEND", "UID FETCH"])),

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from mailferry.lifecycle.operations import Operation
 from tests.property.letters import Kind, Letter
-from tests.property.scenario import Again, Break, Event, Kill, Renumber, Scenario, Side, Target, scenarios
+from tests.property.scenario import Again, Break, Event, Kill, Operate, Renumber, Scenario, Side, Target, scenarios
 from tests.property.verdict import assert_exact
 from tests.property.world import World
 from tests.support.imap_sim import At, Cut, CutUnanswered, Stall
@@ -104,6 +105,8 @@ def test_what_was_found_once_stays_mended(scenario: Scenario) -> None:
 HARMS: dict[str, Callable[[int], Event]] = {
     "killed before it": lambda call: Kill(call, after=False, back=0),
     "killed after it": lambda call: Kill(call, after=True, back=0),
+    "paused before it": lambda call: Operate(call, Operation.PAUSE, after=False),
+    "stopped after it": lambda call: Operate(call, Operation.STOP, after=True),
     "delivered again at it": lambda call: Again(call, lease_over=False),
     "delivered again at it, with its lease over": lambda call: Again(call, lease_over=True),
 }
@@ -113,3 +116,10 @@ HARMS: dict[str, Callable[[int], Event]] = {
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
 def test_whatever_happens_at_any_call_to_storage(harm: Callable[[int], Event], call: int) -> None:
     play(inbox(Letter(1), Letter(2, Kind.REFUSED), target=AHEAD, events=(harm(call),)))
+
+
+@pytest.mark.parametrize("later", [1, 4])
+@pytest.mark.parametrize("call", range(1, 61))
+def test_a_mailbox_that_is_paused_and_resumed_at_any_calls_to_storage_arrives_once(call: int, later: int) -> None:
+    events = (Operate(call, Operation.PAUSE, after=False), Operate(call + later, Operation.RESUME, after=True))
+    play(inbox(*(Letter(number) for number in range(1, 5)), target=AHEAD, events=events))

@@ -16,13 +16,26 @@ from types import SimpleNamespace
 
 import pytest
 
+from mailferry.lifecycle.operations import Operation
 from mailferry.model import MailboxLine, Status
 from mailferry.settings import read_settings
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
 from mailferry.transfer import chunk, folder_copy, plan, windows
 from mailferry.transfer.deadline import Deadline
 from tests.property.letters import LARGEST, Letter, kills, number_of, refuses
-from tests.property.scenario import Again, Arrive, Break, Expunge, Kill, Renumber, Scenario, Short, Side, Together
+from tests.property.scenario import (
+    Again,
+    Arrive,
+    Break,
+    Expunge,
+    Kill,
+    Operate,
+    Renumber,
+    Scenario,
+    Short,
+    Side,
+    Together,
+)
 from tests.property.servers import THREAD_SECONDS, Schedule, Server
 from tests.property.workers import Killed, Worker
 from tests.support.engine import Engine, csv_of, settings_for
@@ -56,7 +69,7 @@ class World:
         self._lock = threading.Lock()
         self._calls = self._workers = self._jobs = self._chunks = 0
         events = scenario.events
-        self._on_call = {event.call: event for event in events if isinstance(event, Kill | Again)}
+        self._on_call = {event.call: event for event in events if isinstance(event, Kill | Again | Operate)}
         self._together = {event.job: event for event in events if isinstance(event, Together)}
         self._short = {event.chunk: event.looks for event in events if isinstance(event, Short)}
         self._harmed = False
@@ -112,6 +125,8 @@ class World:
                 self._pass_time(due)
             elif self.line.status in _OVER:
                 return
+            elif self.line.status is Status.STOPPED:
+                self._operate(Operation.RESUME)
             else:
                 watches += 1
                 assert watches <= WATCHES_MOST, f"the watch finds nothing to do, and yet: {self.line}"
@@ -189,7 +204,16 @@ class World:
                     self.engine.time.move_to(self.engine.time() + ahead)
                     worker.stand_still()
                 self._work(*worker.job)
+            case Operate(operation=operation, after=after):
+                done = carry_out() if after else None
+                self._operate(operation)
+                return done if after else carry_out()
         return carry_out()
+
+    def _operate(self, operation: Operation) -> None:
+        self._tell(f"somebody asks to {operation}")
+        mailboxes = {self.line.mailbox: USER}
+        self.engine.services.operations.run(BATCH, operation, "test", mailboxes)
 
     # What happens at commands
 

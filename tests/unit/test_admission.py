@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,7 @@ from mailferry.model import Endpoint
 from mailferry.state.admission import Admission, Ticket
 from mailferry.state.jobs import MAILBOX_JOBS
 from mailferry.state.memory import MemoryQueues, memory_storage
-from mailferry.state.storage import Storage
+from mailferry.state.storage import Row, Storage
 
 ENDPOINT = "imap.example.com:993"
 
@@ -47,7 +48,7 @@ def test_only_as_many_run_as_the_endpoint_allows(admission: Admission, storage: 
     assert admission.admit(ENDPOINT) == 2
     assert list(started(storage)) == ["box1", "box2"]
     assert admission.admit(ENDPOINT) == 0
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box3"]
 
 
@@ -55,15 +56,15 @@ def test_a_mailbox_that_stands_in_both_lines_runs_once(admission: Admission, sto
     admission.wait(ENDPOINT, [ticket(1, incremental=True), ticket(1), ticket(2)])
     admission.admit(ENDPOINT)
     assert list(started(storage)) == ["box1", "box2"]
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == []
 
 
 def test_releasing_twice_frees_one_slot(admission: Admission, storage: Storage) -> None:
     admission.wait(ENDPOINT, (ticket(n) for n in range(1, 6)))
     admission.admit(ENDPOINT)
-    admission.release(ENDPOINT, "box1")
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box1", "box2", "box3"]
 
 
@@ -71,7 +72,7 @@ def test_waiting_twice_takes_one_place(admission: Admission, storage: Storage) -
     for _ in range(2):
         admission.wait(ENDPOINT, [ticket(1)])
     admission.admit(ENDPOINT)
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box1"]
 
 
@@ -87,7 +88,7 @@ def test_a_mailbox_that_runs_keeps_its_place_for_the_pass_after(admission: Admis
     admission.wait(ENDPOINT, [Ticket("box1", "b", 2, 1, incremental=True), ticket(2)])
     admission.admit(ENDPOINT)
     assert list(started(storage)) == ["box1", "box2"]
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box1"]
 
 
@@ -104,7 +105,7 @@ def test_whether_a_batch_is_busy_is_known(admission: Admission) -> None:
     assert admission.busy_with(ENDPOINT, "b/1")
     admission.admit(ENDPOINT)
     assert admission.busy_with(ENDPOINT, "b/1#2")
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert not admission.busy_with(ENDPOINT, "b/1")
 
 
@@ -118,7 +119,34 @@ def test_a_lent_slot_lets_another_run_and_is_taken_back_beside_it(admission: Adm
     admission.lend(ENDPOINT, "box1")
     assert list(started(storage)) == ["box1", "box2", "box3"]
     admission.take_back(ENDPOINT, "box1")
-    admission.release(ENDPOINT, "box2")
+    admission.release(ENDPOINT, "box2", 1)
     assert list(started(storage)) == []
-    admission.release(ENDPOINT, "box1")
+    admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box4"]
+
+
+def test_mailboxes_leave_the_line_and_others_keep_their_places(admission: Admission, storage: Storage) -> None:
+    admission.wait(ENDPOINT, (ticket(n) for n in range(300)))
+    admission.leave(ENDPOINT, "b", {f"box{n}" for n in range(298)})
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box298", "box299"]
+
+
+def test_one_that_is_admitted_while_it_leaves_keeps_no_other_in_the_line(
+    admission: Admission, storage: Storage
+) -> None:
+    admission.define(endpoint(1))
+    admission.wait(ENDPOINT, [ticket(1), ticket(2)])
+    rows = storage.tables.rows
+
+    def admitted_meanwhile(*where: str) -> Iterator[Row]:
+        found = list(rows(*where))  # type: ignore[arg-type]
+        if where[2].startswith("wait|2"):
+            with patch.object(storage.tables, "rows", rows):
+                admission.admit(ENDPOINT)
+        return iter(found)
+
+    with patch.object(storage.tables, "rows", admitted_meanwhile):
+        admission.leave(ENDPOINT, "b", {"box1", "box2"})
+    admission.release(ENDPOINT, "box1", 1)
+    assert list(started(storage)) == ["box1"]

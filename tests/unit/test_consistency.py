@@ -78,7 +78,7 @@ def test_what_a_running_pass_has_still_to_do_is_no_fault_but_what_a_failed_one_l
     assert graded(counts, Status.INCREMENTAL_SYNCING)[0] is Score.PERFECT
     score, why, remedy = graded(counts, Status.INCREMENTAL_FAILED)
     assert score is Score.INVESTIGATE
-    assert why == "Of 5,000 messages: 10 left by the pass that failed."
+    assert why == "Of 5,000 messages: 10 left by the last pass."
     assert "status" in remedy
 
 

@@ -91,9 +91,9 @@ def test_a_csv_that_changed_while_it_was_taken_in_stays(engine: Engine) -> None:
     engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(1)).encode(), "text/csv")
     insert = Mailboxes.insert
 
-    def changed_meanwhile(self: Mailboxes, mailbox: object) -> bool:
+    def changed_meanwhile(self: Mailboxes, *mailbox: object) -> bool:
         engine.storage.blobs.write("batches", "batch.csv", csv_of(*users(2)).encode(), "text/csv")
-        return insert(self, mailbox)  # type: ignore[arg-type]
+        return insert(self, *mailbox)  # type: ignore[arg-type]
 
     with patch.object(Mailboxes, "insert", changed_meanwhile):
         engine.services.intake.take("batch.csv")

@@ -145,11 +145,11 @@ def test_a_csv_that_comes_while_the_batch_is_shredded_keeps_its_passwords(engine
     change = Mailboxes.change
     dropped: list[bool] = []
 
-    def meanwhile(self: Mailboxes, key: str, how: object) -> Mailbox | None:
+    def meanwhile(self: Mailboxes, *how: object) -> Mailbox | None:
         if not dropped:
             dropped.append(True)
             engine.drop("batch", csv_of(*ADDRESSES, password="new"))
-        return change(self, key, how)  # type: ignore[arg-type]
+        return change(self, *how)  # type: ignore[arg-type]
 
     with patch.object(Mailboxes, "change", meanwhile):
         engine.services.shredding.shred("batch")
