@@ -1,4 +1,4 @@
-"""The HTTP API: is it well, which batches are there, how are their mailboxes; and their passwords shredded."""
+"""The HTTP API: is it well, which batches are there, how are their mailboxes; passwords shredded; domains looked at."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ import azure.functions as func
 from functions.engine import services
 from functions.handling import handled
 from mailferry import __version__
-from mailferry.errors import BatchBusy, MailferryError
+from mailferry.errors import BatchBusy, DnsFailed, DomainMissing, DomainRefused, MailferryError
 from mailferry.report.status import PAGE, Json
 
 blueprint = func.Blueprint()
@@ -71,6 +71,19 @@ def shred(request: func.HttpRequest, context: func.Context) -> func.HttpResponse
     if shredded is None:
         return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
     return _answer({"batch": name, "shredded": shredded})
+
+
+@blueprint.route("domains/{domain}", trigger_arg_name="request", methods=["GET"])
+@handled
+def domain(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    try:
+        return _answer(services().domains.check(request.route_params["domain"]))
+    except DomainMissing as missing:
+        return _answer({"error": missing.cause, "remedy": missing.remedy}, 404)
+    except DomainRefused as refused:
+        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
+    except DnsFailed as failed:
+        return _answer({"error": failed.cause, "remedy": failed.remedy}, 502)
 
 
 def _answer(body: Json, status: int = 200) -> func.HttpResponse:

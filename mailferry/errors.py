@@ -23,7 +23,10 @@ MailferryError
 ├── FolderGone                     the folder no longer exists on the server
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
-└── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── DomainRefused                  what was given is no domain whose mail can be cut over
+│   └── DomainMissing              the public DNS knows no such domain
+└── DnsFailed                      the public DNS did not tell who answers for a domain
 """
 
 from __future__ import annotations
@@ -183,3 +186,17 @@ class KeyUnavailable(MailferryError):
 
 class BatchBusy(MailferryError):
     """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""
+
+
+class DomainRefused(MailferryError):
+    """What was given is no name of a domain that could receive mail from the internet."""
+
+
+class DomainMissing(DomainRefused):
+    """The public DNS knows no such domain."""
+
+
+class DnsFailed(MailferryError):
+    """The public DNS did not tell, in the time there was, which servers answer for a domain."""
+
+    retry = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
 from mailferry.intake.ingest import Intake
 from mailferry.lifecycle.passes import Passes
@@ -26,6 +27,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.mx_changes import MxChanges
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
 from mailferry.target.preflight import Preflight
@@ -51,6 +53,7 @@ class Services:
     poison: Poison
     status: StatusPages
     shredding: Shredding
+    domains: DomainChecks
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -90,6 +93,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         poison=Poison(passes, folders, storage.queues),
         status=StatusPages(batches, folders, ledger),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
+        domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
     )
 
 

@@ -28,6 +28,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     "batches": {"type": "httpTrigger", "route": "batches", "authLevel": "FUNCTION"},
     "batch": {"type": "httpTrigger", "route": "batches/{batch}", "authLevel": "FUNCTION"},
     "shred": {"type": "httpTrigger", "route": "batches/{batch}/shred", "authLevel": "FUNCTION", "methods": ["POST"]},
+    "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
 
