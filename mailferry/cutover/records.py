@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import dns.exception
@@ -84,14 +84,13 @@ class RecordReader:
     may_ask: Callable[[Address], bool] = is_public
     port: int = 53
     patience: float = PATIENCE
-    clock: Callable[[], float] = field(default=time.monotonic)
 
     def read(self, domain: str) -> MailRecords:
         """The records of a domain (as `domain_name` gives it), within `patience` seconds.
 
         Raises `DomainMissing` and `DnsFailed`; what goes wrong with a single record is its `trouble`.
         """
-        until = self.clock() + self.patience
+        until = time.monotonic() + self.patience
         servers = self._servers(domain, until)
         wanted = [
             (domain, dns.rdatatype.MX),
@@ -110,7 +109,8 @@ class RecordReader:
         name = dns.name.from_text(domain)
         try:
             resolver = self.resolver()
-            resolver.resolve(name, "SOA", lifetime=self._left(until), raise_on_no_answer=False)
+            # Whether the name is there: of this type, since it is the one for which no alias is followed.
+            resolver.resolve(name, "CNAME", lifetime=self._left(until), raise_on_no_answer=False)
             zone = dns.resolver.zone_for_name(name, resolver=resolver, lifetime=self._left(until))
             hosts = sorted(rdata.target for rdata in resolver.resolve(zone, "NS", lifetime=self._left(until)))
             found = list(self._addresses(resolver, hosts[:_SERVERS], until))
@@ -141,7 +141,7 @@ class RecordReader:
 
     def _left(self, until: float) -> float:
         """Seconds left. Raises `Timeout` when there are none."""
-        left = until - self.clock()
+        left = until - time.monotonic()
         if left <= 0:
             raise dns.exception.Timeout
         return left

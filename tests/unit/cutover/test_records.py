@@ -133,7 +133,7 @@ def test_an_answer_to_another_question_is_waited_past(server: DnsServer) -> None
 @pytest.mark.timeout(8)  # each of four servers by itself may take 2 seconds for UDP
 def test_servers_that_are_silent_take_no_longer_than_the_patience(server: DnsServer) -> None:
     def silent(reply: dns.message.Message) -> dns.message.Message | None:
-        return reply if reply.question[0].rdtype in (dns.rdatatype.SOA, dns.rdatatype.NS, dns.rdatatype.A) else None
+        return None if reply.question[0].rdtype in (dns.rdatatype.MX, dns.rdatatype.TXT) else reply
 
     server.add(f"ns1.{DOMAIN}", 3600, "A", *(f"127.0.0.{number}" for number in range(1, 5)))
     server.meddle = silent
@@ -162,6 +162,18 @@ def test_a_resolver_that_fails_is_told(server: DnsServer) -> None:
 def test_a_domain_that_does_not_exist_is_missing(server: DnsServer) -> None:
     with pytest.raises(DomainMissing, match=r"no domain tailspin\.net"):
         reader(server).read("tailspin.net")
+
+
+def test_an_alias_into_nowhere_is_not_a_domain_that_does_not_exist(server: DnsServer) -> None:
+    def followed(reply: dns.message.Message) -> dns.message.Message:
+        (question,) = reply.question
+        if question.name == dns.name.from_text(f"mail.{DOMAIN}") and question.rdtype != dns.rdatatype.CNAME:
+            reply.set_rcode(dns.rcode.NXDOMAIN)  # that of the last name of the chain (RFC 6604 §3)
+        return reply
+
+    server.add(f"mail.{DOMAIN}", 60, "CNAME", f"gone.{DOMAIN}.")
+    server.meddle = followed
+    assert reader(server).read(f"mail.{DOMAIN}").mx.alias == f"gone.{DOMAIN}"
 
 
 @pytest.mark.parametrize(
