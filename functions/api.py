@@ -1,4 +1,4 @@
-"""The HTTP API: is it well, which batches are there, how are their mailboxes; operations on them, and shredding."""
+"""The HTTP API: is it well, which batches are there, how are their mailboxes; what can be done with them; domains."""
 
 import json
 import logging
@@ -9,7 +9,14 @@ import azure.functions as func
 from functions.engine import services
 from functions.handling import handled
 from mailferry import __version__
-from mailferry.errors import BatchBusy, MailferryError, OperationRefused
+from mailferry.errors import (
+    BatchBusy,
+    DnsFailed,
+    DomainMissing,
+    DomainRefused,
+    MailferryError,
+    OperationRefused,
+)
 from mailferry.identity import caller_of
 from mailferry.lifecycle.operations import operation_of
 from mailferry.report.status import PAGE, Json
@@ -97,6 +104,19 @@ def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> fun
     except OperationRefused as refused:
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
     return _answer(asdict(done))
+
+
+@blueprint.route("domains/{domain}", trigger_arg_name="request", methods=["GET"])
+@handled
+def domain(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    try:
+        return _answer(services().domains.check(request.route_params["domain"]))
+    except DomainMissing as missing:
+        return _answer({"error": missing.cause, "remedy": missing.remedy}, 404)
+    except DomainRefused as refused:
+        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
+    except DnsFailed as failed:
+        return _answer({"error": failed.cause, "remedy": failed.remedy}, 502)
 
 
 def _answer(body: Json, status: int = 200) -> func.HttpResponse:

@@ -145,7 +145,7 @@ var addresses = empty(uploadAddresses) ? [] : split(replace(uploadAddresses, ' '
 
 // The names that the code uses: mailferry/state, mailferry/intake, mailferry/report.
 var containers = ['batches', 'reports']
-var tables = ['batches', 'endpoints', 'mailboxes']
+var tables = ['batches', 'domains', 'endpoints', 'mailboxes']
 var queues = [
   'mailbox-jobs'
   'mailbox-jobs-poison'

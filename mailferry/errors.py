@@ -24,7 +24,10 @@ MailferryError
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
 ├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
-└── OperationRefused               there is no such operation, batch or mailbox
+├── OperationRefused               there is no such operation, batch or mailbox
+├── DomainRefused                  what was given is no domain whose mail can be cut over
+│   └── DomainMissing              the public DNS knows no such domain
+└── DnsFailed                      the public DNS did not tell who answers for a domain
 """
 
 from __future__ import annotations
@@ -188,3 +191,17 @@ class BatchBusy(MailferryError):
 
 class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
+
+
+class DomainRefused(MailferryError):
+    """What was given is no name of a domain that could receive mail from the internet."""
+
+
+class DomainMissing(DomainRefused):
+    """The public DNS knows no such domain."""
+
+
+class DnsFailed(MailferryError):
+    """The public DNS did not tell, in the time there was, which servers answer for a domain."""
+
+    retry = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
 from mailferry.intake.ingest import Intake
 from mailferry.lifecycle.commands import Commands
@@ -28,6 +29,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.mx_changes import MxChanges
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
 from mailferry.target.preflight import Preflight
@@ -54,6 +56,7 @@ class Services:
     status: StatusPages
     shredding: Shredding
     operations: Operations
+    domains: DomainChecks
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -96,6 +99,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
+        domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
     )
 
 

@@ -35,6 +35,7 @@ GOLDEN: dict[str, dict[str, object]] = {
         "authLevel": "FUNCTION",
         "methods": ["POST"],
     },
+    "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
 

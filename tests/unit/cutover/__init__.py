@@ -1,0 +1,1 @@
+"""What is said of a domain before its old mail server is let go."""
