@@ -46,7 +46,8 @@ class Endpoint:
 class Counts:
     """What became of a mailbox's (or folder's) messages so far.
 
-    `messages` is how many the source has shown; each ends as copied, adopted (was in the target already) or skipped.
+    `messages` is how many the source has shown; each ends as copied, adopted (was in the target already), skipped or
+    `unselected` (left out by the batch's options `messages_after`, `messages_before` and `largest_message`).
     The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
     from the target before they were verified, `missing` have gone again since, `unchecked` were not recognised
     there, and the target gave no UID for them. `bytes` is what was sent.
@@ -61,6 +62,7 @@ class Counts:
     missing: int = 0
     unchecked: int = 0
     bytes: int = 0
+    unselected: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -70,8 +72,8 @@ class Counts:
 
     @property
     def settled(self) -> int:
-        """Messages about which nothing is open: copied, adopted or skipped."""
-        return self.copied + self.adopted + self.skipped
+        """Messages about which nothing is open: copied, adopted, skipped or unselected."""
+        return self.copied + self.adopted + self.skipped + self.unselected
 
 
 @dataclass(frozen=True, slots=True)

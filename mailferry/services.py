@@ -72,7 +72,16 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     intake = Intake(
-        mailboxes, folders, batches, admission, reports, storage.blobs, keys, _default_endpoint(settings), clock
+        mailboxes,
+        folders,
+        batches,
+        admission,
+        reports,
+        storage.blobs,
+        keys,
+        _default_endpoint(settings),
+        settings.limits.message_bytes,
+        clock,
     )
     operations = Operations(mailboxes, folders, batches, admission, reports, clock)
     return Services(

@@ -115,10 +115,14 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class MessageSize:
-    """A message's UID and its RFC822.SIZE, which some servers only estimate."""
+    """A message's UID and its RFC822.SIZE, which some servers only estimate.
+
+    `received`: its INTERNALDATE in seconds since 1970 UTC, None where that was not asked for or not told.
+    """
 
     uid: int
     size: int
+    received: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ def patterns(top: JsonObject, key: str, problems: list[str]) -> tuple[str, ...]:
         return ()
     taken = []
     for place, pattern in enumerate(found):
-        if _is_name(pattern):
+        if _is_name(pattern) and (problem := FolderRule(pattern.strip(), None).source_problem()):
+            problems.append(f"$.{key}[{place}] {problem}.")
+        elif _is_name(pattern):
             taken.append(pattern.strip())
         else:
             problems.append(wrong(f"$.{key}[{place}]", pattern, "a folder name or a pattern"))

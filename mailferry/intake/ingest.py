@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
 from mailferry.errors import BatchRefused, Conflict, SealBroken
@@ -69,6 +70,7 @@ class Intake:
     blobs: Blobs
     keys: KeyWrapper
     default_endpoint: Endpoint | None
+    message_bytes: int
     clock: Clock = utc_now
 
     def take(self, file: str) -> None:
@@ -108,7 +110,7 @@ class Intake:
         """The options beside the CSV, else those of the time before: a row is mended without dropping them again."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or self.blobs.read(REPORTS, f"{name}/{_OPTIONS}")
-        options = read_options(found.data if found else None, self.default_endpoint)
+        options = read_options(found.data if found else None, self.default_endpoint, self.message_bytes)
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
@@ -130,10 +132,12 @@ class Intake:
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row), csv.rows))
+            why = _why_queued(options.schedule.start_after, self.clock())
+            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row, why), csv.rows))
         started = [box for taken, box in outcomes if taken in _STARTED]
         self.batches.write_lines(self._line(taken, box) for taken, box in outcomes if taken in _STARTED)
-        self.admission.wait(endpoint, _tickets(started))
+        planned = options.schedule
+        self.admission.wait(endpoint, _tickets(started), planned.priority, planned.start_after)
         left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
         problems = [*csv.refused, *left]
         known = self.batches.change(
@@ -159,6 +163,8 @@ class Intake:
             options.keep_skipped,
             self.keys.wrap(data_key),
             notes=notes,
+            selection=options.selection,
+            priority=options.schedule.priority,
         )
         if self.batches.insert(batch):
             return data_key
@@ -173,6 +179,8 @@ class Intake:
                 root_folder=batch.root_folder,
                 keep_skipped=batch.keep_skipped,
                 notes=batch.notes,
+                selection=batch.selection,
+                priority=batch.priority,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),
         )
@@ -189,7 +197,7 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(self, name: str, options: BatchOptions, seal: Seal, row: Row) -> tuple[_Taken, Mailbox]:
+    def _take_row(self, name: str, options: BatchOptions, seal: Seal, row: Row, why: str) -> tuple[_Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))
         now = self.clock()
         fresh = Mailbox(
@@ -202,7 +210,7 @@ class Intake:
             sealed=seal.close(row.password, key),
             endpoint=options.endpoint.id,
             status=Status.QUEUED,
-            why="Waiting for its turn.",
+            why=why,
             remedy="",
             since=now,
             updated=now,
@@ -261,6 +269,12 @@ def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
 
 def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
     return (known.user, known.user_root, known.endpoint) != (fresh.user, fresh.user_root, fresh.endpoint)
+
+
+def _why_queued(start_after: datetime | None, now: datetime) -> str:
+    if start_after and start_after > now:
+        return f"Waiting for its start, not before {start_after:%Y-%m-%d %H:%M} UTC (start_after)."
+    return "Waiting for its turn."
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:

@@ -236,4 +236,8 @@ def _synced(counts: Counts) -> str:
     words = f"{settled:,} messages are in the target"
     if counts.adopted:
         words += f" ({counts.adopted:,} of them were there already)"
-    return f"{words}; {counts.skipped:,} skipped, see skipped.csv." if counts.skipped else f"{words}."
+    if counts.skipped:
+        words += f"; {counts.skipped:,} skipped, see skipped.csv"
+    if counts.unselected:
+        words += f"; {counts.unselected:,} left out by the batch's options, see folders.csv"
+    return f"{words}."

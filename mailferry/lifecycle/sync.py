@@ -32,6 +32,7 @@ class Sync:
             self.admission.wait(
                 batch.endpoint,
                 (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in due),
+                batch.priority,
             )
             self.admission.admit(batch.endpoint)
             log.info("Batch %s: %s mailboxes are due for an incremental pass.", batch.name, len(due))

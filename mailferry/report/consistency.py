@@ -51,11 +51,14 @@ def consistency_of(line: MailboxLine) -> Consistency | None:
         )
         if count
     ]
+    left_out = f" {counts.unselected:,} were left out by the batch's options." if counts.unselected else ""
     if not found:
-        return Consistency(Score.PERFECT, "Every message settled so far is in the target, unchanged.", "")
+        what = "the batch's options choose" if left_out else "settled so far"
+        return Consistency(Score.PERFECT, f"Every message {what} is in the target, unchanged.{left_out}", "")
     why = ", ".join(f"{count:,} {words}" for count, words, _ in found)
     remedies = " ".join(remedy for _, _, remedy in found)
-    return Consistency(_score(counts, counts.missing + left), f"Of {counts.messages:,} messages: {why}.", remedies)
+    wanted = counts.messages - counts.unselected
+    return Consistency(_score(counts, counts.missing + left), f"Of {wanted:,} messages: {why}.{left_out}", remedies)
 
 
 _MISSING = (
@@ -74,7 +77,7 @@ _UNCHECKED = (
 def _score(counts: Counts, unexplained: int) -> Score:
     """By how many messages are lost: skipped ones, of which the reason is known, and those without any."""
     points = WEIGHT_OF_LOST * (counts.skipped + unexplained) + counts.repaired
-    messages = max(LEAST_MESSAGES, counts.messages)
+    messages = max(LEAST_MESSAGES, counts.messages - counts.unselected)
     if points > messages:  # more than 1 in 100
         return Score.POOR
     if unexplained or points * 10 > messages:  # more than 1 in 1,000

@@ -141,6 +141,7 @@ def _folder(folder: Folder) -> dict[str, Json]:
         "done": not folder.has_work,
         "gone": folder.gone,
         **asdict(folder.counts),
+        "unselected_why": folder.selection.words if folder.counts.unselected else "",
         "source_messages": folder.source_messages,
         "target_messages": folder.target_messages,
     }

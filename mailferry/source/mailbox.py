@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mailferry.imap.body import Body
+from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
 from mailferry.imap.folder import folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
@@ -65,18 +66,18 @@ class SourceMailbox(LoggedIn):
         """
         return list_uids(self._connection, first, last)
 
-    def sizes(self, first: int, last: int) -> list[MessageSize]:
+    def sizes(self, first: int, last: int, *, dated: bool = False) -> list[MessageSize]:
         """UID and size in bytes of every message of the open folder from UID `first` to `last`, ascending, each once.
 
-        A size the server doesn't give, or won't for a broken message, is 0.
+        With `dated` also when they were received. A size the server doesn't give, or won't for a broken message, is 0.
         """
         if last < first:
             return []
         try:
-            found = self._sizes(first, last, b"(UID RFC822.SIZE)")
+            found = self._sizes(first, last, b"(UID RFC822.SIZE INTERNALDATE)" if dated else b"(UID RFC822.SIZE)")
         except FetchRefused:
             found = self._sizes(first, last, b"(UID)")
-        return [MessageSize(uid, found[uid]) for uid in sorted(found)]
+        return [found[uid] for uid in sorted(found)]
 
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
@@ -121,12 +122,12 @@ class SourceMailbox(LoggedIn):
         size = number(items.get(b"RFC822.SIZE")) or 0
         return headline_of(header_of(items), size, text_of(items.get(b"INTERNALDATE")))
 
-    def _sizes(self, first: int, last: int, items: bytes) -> dict[int, int]:
-        found: dict[int, int] = {}
+    def _sizes(self, first: int, last: int, items: bytes) -> dict[int, MessageSize]:
+        found: dict[int, MessageSize] = {}
         for uid, fetched in fetch_range(self._connection, first, last, items):
             size = number(fetched.get(b"RFC822.SIZE"))
             if size is not None or uid not in found:
-                found[uid] = size or 0
+                found[uid] = MessageSize(uid, size or 0, instant_of(text_of(fetched.get(b"INTERNALDATE"))))
         return found
 
 

@@ -10,11 +10,11 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import batched
+from itertools import batched, islice
 
 from mailferry.errors import Conflict
 from mailferry.model import Endpoint
-from mailferry.state.batches import batch_key
+from mailferry.state.batches import USUAL_PRIORITY, batch_key
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import MailboxJob, send_mailbox_job
 from mailferry.state.records import from_values, to_values
@@ -25,6 +25,7 @@ _INDEX = "endpoints"
 _ENDPOINT = "endpoint"
 _SLOT = "slot|"
 _WAIT = "wait|"
+_LINE = "line|"
 
 #: Mailboxes admitted in one transaction: each takes a delete and an insert, beside the endpoint's row.
 _AT_ONCE = (TRANSACTION - 1) // 2
@@ -46,8 +47,31 @@ class Ticket:
 
     @property
     def key(self) -> str:
-        """Its place in the line."""
+        """Its place in the line of its batch."""
         return f"{_line_of(self.batch, self.incremental)}{self.row:06d}|{self.mailbox}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The waiting mailboxes of one batch: of all incremental passes or of all initial ones.
+
+    Lines of a lower `priority` are admitted first, and none before `start_after`.
+    """
+
+    batch: str
+    incremental: bool
+    priority: int = USUAL_PRIORITY
+    start_after: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its row."""
+        return f"{_LINE}{1 if self.incremental else 2}|{batch_key(self.batch)}"
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """Sorts lines by whose turn it is."""
+        return not self.incremental, self.priority, self.batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +117,30 @@ class Admission:
         self._tables.commit(TABLE, _INDEX, [Upsert(endpoint.id, {})])
         self._tables.commit(TABLE, endpoint.id, [Upsert(_ENDPOINT, to_values(endpoint))])
 
-    def wait(self, endpoint: str, tickets: Iterable[Ticket]) -> None:
-        """Put mailboxes in the waiting line; one that waits already keeps its place."""
+    def wait(
+        self,
+        endpoint: str,
+        tickets: Iterable[Ticket],
+        priority: int = USUAL_PRIORITY,
+        start_after: datetime | None = None,
+    ) -> None:
+        """Put mailboxes in the waiting lines of their batches; one that waits already keeps its place.
+
+        The lines have this priority from now on; initial passes are not admitted before `start_after`.
+        """
         pending: dict[str, Operation] = {}
+        lines: set[tuple[str, bool]] = set()
         for ticket in tickets:
+            lines.add((ticket.batch, ticket.incremental))
             pending[ticket.key] = Upsert(ticket.key, to_values(ticket))
             if len(pending) == TRANSACTION:
                 self._tables.commit(TABLE, endpoint, list(pending.values()))
                 pending = {}
         self._tables.commit(TABLE, endpoint, list(pending.values()))
+        # After the tickets: who finds a line empty takes it away, unless it was written meanwhile.
+        for batch, incremental in sorted(lines):
+            line = Line(batch, incremental, priority, None if incremental else start_after)
+            self._tables.commit(TABLE, endpoint, [Upsert(line.key, to_values(line))])
 
     def admit(self, endpoint: str) -> int:
         """Give every free slot to the next in line and enqueue their jobs. Returns how many were admitted."""
@@ -121,9 +160,9 @@ class Admission:
         free = min(known.max_concurrent - sum(not slot.lent for slot in slots), _AT_ONCE)
         if free <= 0:
             return 0
-        line = (from_values(Ticket, r.values) for r in self._tables.rows(TABLE, endpoint, _WAIT, free + len(running)))
         # A mailbox that still runs keeps its place: it is admitted once its present pass has ended.
-        tickets = [ticket for ticket in line if ticket.mailbox not in running][:free]
+        waiting = (ticket for ticket in self._waiting(endpoint, free + len(running)) if ticket.mailbox not in running)
+        tickets = list(islice(waiting, free))
         if not tickets:
             return 0
         # One that was dropped again while it waited for an incremental pass stands in both lines: the first counts.
@@ -141,6 +180,19 @@ class Admission:
         for ticket in admitted.values():
             send_mailbox_job(self._queues, MailboxJob(ticket.mailbox, ticket.pass_no, ticket.traceparent))
         return len(admitted)
+
+    def _waiting(self, endpoint: str, most: int) -> Iterator[Ticket]:
+        """Whose turn it is: the first `most` of every line that is due, line after line. Empty lines are taken away."""
+        rows = [(from_values(Line, row.values), row.etag) for row in self._tables.rows(TABLE, endpoint, _LINE)]
+        now = self._clock()
+        for line, etag in sorted(rows, key=lambda found: found[0].rank):
+            if line.start_after and line.start_after > now:
+                continue
+            tickets = list(self._tables.rows(TABLE, endpoint, _line_of(line.batch, line.incremental), most))
+            yield from (from_values(Ticket, row.values) for row in tickets)
+            if not tickets:
+                with suppress(Conflict):
+                    self._tables.commit(TABLE, endpoint, [Delete(line.key, etag)])
 
     def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
         """Take these mailboxes of the batch out of the waiting lines."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mailferry.errors import Conflict
 from mailferry.model import MailboxLine
+from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.folders import Folder, total_counts
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
@@ -20,6 +21,8 @@ _LINE = "mailbox|"
 
 #: Longest name of a batch, in characters.
 LONGEST_NAME = 200
+#: Of a batch that asks for none; those of a lower one go first.
+USUAL_PRIORITY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Batch:
     refused_rows: int = 0
     notes: tuple[str, ...] = ()
     reported: datetime | None = None
+    selection: Selection = EVERYTHING
+    priority: int = USUAL_PRIORITY
 
 
 def batch_key(name: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from mailferry.errors import Conflict, LeaseLost
 from mailferry.model import Counts
+from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.ledger import Entry, entry_operations
 from mailferry.state.mailboxes import TABLE
@@ -56,6 +57,8 @@ class Folder:
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
     since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
+    `selection` says which messages are wanted; where an earlier one has left out some, `reconsider` is the lowest UID
+    from which on those are to be looked at again, 0 when none are.
     `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
     them; None before.
     """
@@ -92,6 +95,8 @@ class Folder:
     lease_owner: str = ""
     lease_until: datetime | None = None
     fence: int = 0
+    selection: Selection = EVERYTHING
+    reconsider: int = 0
 
     @property
     def epoch(self) -> str:
@@ -101,7 +106,7 @@ class Folder:
     @property
     def has_work(self) -> bool:
         """Whether anything is left to settle or to verify. What is left out is not, while it is."""
-        return bool(self.todo or self.unverified) and not self.left_out
+        return bool(self.todo or self.unverified or self.reconsider) and not self.left_out
 
     @property
     def left_out(self) -> bool:
@@ -110,8 +115,8 @@ class Folder:
 
     @property
     def settled(self) -> int:
-        """Messages of the present epoch that are copied, adopted or skipped."""
-        return self.counts.copied + self.counts.adopted + self.counts.skipped
+        """Messages of the present epoch that are copied, adopted, skipped or unselected."""
+        return self.counts.settled
 
     def leased(self, now: datetime) -> bool:
         """Whether a worker holds it."""

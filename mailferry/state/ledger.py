@@ -28,10 +28,12 @@ class Entry:
     skipped: tuple[int, ...] = ()
     items: tuple[Item, ...] = ()
     bytes: int = 0
+    unselected: tuple[int, ...] = ()
 
     def uids(self) -> tuple[int, ...]:
         """Every source UID that is settled by this entry."""
-        return tuple(sorted([*(p.source for p in self.copied), *(p.source for p in self.adopted), *self.skipped]))
+        pairs = (*self.copied, *self.adopted)
+        return tuple(sorted([*(pair.source for pair in pairs), *self.skipped, *self.unselected]))
 
     def counts(self) -> Counts:
         """What it adds to the folder's counts."""
@@ -43,6 +45,7 @@ class Entry:
             repaired=kinds.count(ItemKind.REPAIRED),
             copied_again=kinds.count(ItemKind.COPIED_AGAIN),
             bytes=self.bytes,
+            unselected=len(self.unselected),
         )
 
     def without(self, uids: Container[int]) -> Entry:
@@ -53,6 +56,7 @@ class Entry:
             adopted=tuple(pair for pair in self.adopted if pair.source not in uids),
             skipped=tuple(uid for uid in self.skipped if uid not in uids),
             items=tuple(item for item in self.items if item.uid not in uids),
+            unselected=tuple(uid for uid in self.unselected if uid not in uids),
         )
 
     def with_targets(self, found: Mapping[int, int]) -> Entry:
@@ -67,6 +71,7 @@ class _Columns:
     adopted: str = ""
     skipped: UidRanges = UidRanges()
     bytes: int = 0
+    unselected: UidRanges = UidRanges()
 
 
 def entry_operations(folder: str, epoch: str, entry: Entry) -> list[Operation]:
@@ -182,8 +187,8 @@ def _insert(folder: str, epoch: str, entry: Entry) -> Insert:
 
 
 def _values(entry: Entry) -> dict[str, Value]:
-    columns = _Columns(pack_pairs(entry.copied), pack_pairs(entry.adopted), UidRanges.of(entry.skipped), entry.bytes)
-    return to_values(columns)
+    skipped, unselected = UidRanges.of(entry.skipped), UidRanges.of(entry.unselected)
+    return to_values(_Columns(pack_pairs(entry.copied), pack_pairs(entry.adopted), skipped, entry.bytes, unselected))
 
 
 def _entry(row: Row) -> Entry:
@@ -193,4 +198,5 @@ def _entry(row: Row) -> Entry:
         tuple(unpack_pairs(columns.adopted)),
         tuple(columns.skipped.uids()),
         bytes=columns.bytes,
+        unselected=tuple(columns.unselected.uids()),
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
+from mailferry.selection import Selection
 from mailferry.state.folders import NO_WINDOW, Folder
 from mailferry.state.uids import UidRange, UidRanges
 
@@ -38,11 +39,19 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         strikes=0,
         unverified=UidRanges(),
         again=UidRanges(),
+        reconsider=0,
         adopt_below=adopt_below,
         target_uidvalidity=target.uidvalidity,
         modseq=source.modseq,
         counts=Counts(messages=source.messages),
     )
+
+
+def selecting(folder: Folder, selection: Selection) -> Folder:
+    """The folder from which these messages are wanted; what another selection has left out is looked at again."""
+    if folder.selection == selection:
+        return folder
+    return replace(folder, selection=selection, reconsider=1 if folder.counts.unselected else 0)
 
 
 def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:

@@ -35,6 +35,7 @@ from mailferry.transfer.lane import Destination, Lane
 from mailferry.transfer.match import pair
 from mailferry.transfer.outcome import entry_of
 from mailferry.transfer.reader import Reader
+from mailferry.transfer.reconsider import reconsider
 from mailferry.transfer.verify import Findings, compare, identify
 from mailferry.transfer.windows import Windows
 
@@ -98,7 +99,8 @@ class FolderCopy:
         status, (name, opened) = side_by_side(self._examine, self._open_target)
         if status is None:
             why = "It was deleted or renamed at the source before it was copied to its end."
-            self._finish(replace(self._folder, todo=UidRanges(), unverified=UidRanges(), gone=True, why=why))
+            gone = replace(self._folder, todo=UidRanges(), unverified=UidRanges(), reconsider=0, gone=True, why=why)
+            self._finish(gone)
             return
         self._source_messages, self._target_messages = status.messages, opened.status.messages
         self._begin_epoch_if_needed(name, status, opened.status)
@@ -111,6 +113,8 @@ class FolderCopy:
         while not (started and self._stop()):
             if todo := self._folder.todo.without(self._left):
                 floor = self._copy(todo, to, floor)
+            elif self._folder.reconsider:
+                reconsider(self._claim, self._ledger)
             elif self._left or self._verified(to):
                 return
             started = True
@@ -197,9 +201,10 @@ class FolderCopy:
         allowed = min(self._connections or to.profile.connections, to.profile.connections_most)
         lanes = min(allowed, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
         belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
-        windows = Windows(ends.source, self._limits.window_messages, self._limits.window_bytes)
+        selection, limits = self._folder.selection, self._limits
+        windows = Windows(ends.source, limits.window_messages, limits.window_bytes, dated=selection.by_date)
         hopeless = Hopeless(belt, items, self._folder.key, to.profile.smallest_limit)
-        reader = Reader(belt, ends.source, windows, todo, items)
+        reader = Reader(belt, ends.source, windows, todo, items, selection)
         strikes = {self._folder.struck: self._folder.strikes}
 
         def secure(size: int) -> float:

@@ -39,8 +39,9 @@ type Path = tuple[str, ...]
 class Wishes:
     """What a batch's options say about folders.
 
-    `include` and `exclude` are patterns as `why_left_out` takes them; `rules` say where folders go, the first that
-    fits; `root` is a target path, spelt as in a rule, below which everything goes that no rule sends elsewhere.
+    `include` and `exclude` are patterns as `why_left_out` takes them, or roles as `\\Trash`; `rules` say where folders
+    go, the first that fits; `root` is a target path, spelt as in a rule, below which everything goes that no rule
+    sends elsewhere.
     """
 
     include: Sequence[str] = ()
@@ -121,6 +122,8 @@ class _Plan:
         self._nodes = nodes_of(folders, rules, self._root)
         self._main = {node.path: node for node in reversed(self._nodes)}
         self._verdicts = self._judged(folders)
+        paths = {roles[folder.name]: "/".join(folder.path) for folder in folders if folder.name in roles}
+        self._include, self._exclude = (_spelt(some, paths) for some in (wishes.include, wishes.exclude))
         self._wanted = self._names_wanted()
         self._place_all(folders, settled)
 
@@ -128,7 +131,7 @@ class _Plan:
         """Target path and reason of a source folder."""
         target, why = self._placed[(folder.path, folder.name)]
         verdict = self._verdicts.get((folder.path, folder.name))
-        if left_out := why_left_out(folder, self._wishes.include, self._wishes.exclude):
+        if left_out := why_left_out(folder, self._include, self._exclude):
             return Mapping(folder, target, left_out, excluded=True)
         if verdict and verdict.target is None:
             return Mapping(folder, target, f"The rule {verdict.rule} leaves it out.", excluded=True)
@@ -291,6 +294,11 @@ def _with_company(mappings: Sequence[Mapping], rules: NameRules) -> tuple[Mappin
         return replace(mapping, why=f"{mapping.why} It shares that folder with {named}.")
 
     return tuple(map(told, mappings))
+
+
+def _spelt(patterns: Sequence[str], paths: dict[str, str]) -> list[str]:
+    """The patterns; a role (`\\Trash`) as the path of the source folder that has it, where one has."""
+    return [paths.get(pattern.casefold(), pattern) for pattern in patterns]
 
 
 def _rank(folder: ListedFolder, roles: dict[bytes, str]) -> int:

@@ -16,6 +16,7 @@ class End(Enum):
 
     COPIED = auto()
     SKIPPED = auto()
+    UNSELECTED = auto()
     VANISHED = auto()
 
 
@@ -36,6 +37,7 @@ def entry_of(outcomes: Iterable[Outcome]) -> Entry:
     return Entry(
         copied=tuple(UidPair(outcome.uid, outcome.target) for outcome in ordered if outcome.end is End.COPIED),
         skipped=tuple(outcome.uid for outcome in ordered if outcome.end is End.SKIPPED),
+        unselected=tuple(outcome.uid for outcome in ordered if outcome.end is End.UNSELECTED),
         items=tuple(outcome.item for outcome in ordered if outcome.item),
         bytes=sum(outcome.bytes for outcome in ordered),
     )

@@ -15,6 +15,7 @@ from mailferry.errors import Conflict, FolderGone, MailferryError, NameRefused
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts
+from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
@@ -24,7 +25,7 @@ from mailferry.telemetry.names import PLAN
 from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends, side_by_side
-from mailferry.transfer.epoch import hides_messages, new_epoch, with_new_messages
+from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_new_messages
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
@@ -99,10 +100,12 @@ class Plans:
             listed, there = side_by_side(list_source, ends.target.folders)
             here = below(listed, mailbox.user_root, ends.source.separator)
             rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
-            mappings = self._mappings(mailbox, rules, here, there, rows)
+            batch = self.passes.batches.get(mailbox.batch)
+            mappings = self._mappings(mailbox, batch, rules, here, there, rows)
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
             maker = FolderMaker(ends, rules, given)
-            look = _Look(ends, {folder.name: folder.status for folder in there}, maker, _source_id(mailbox))
+            statuses = {folder.name: folder.status for folder in there}
+            look = _Look(ends, statuses, maker, _source_id(mailbox), batch.selection if batch else EVERYTHING)
             unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
@@ -117,6 +120,7 @@ class Plans:
     def _mappings(
         self,
         mailbox: Mailbox,
+        batch: Batch | None,
         rules: NameRules,
         here: Sequence[ListedFolder],
         there: Sequence[ListedFolder],
@@ -126,7 +130,6 @@ class Plans:
 
         Folders of earlier passes keep their targets, so that nothing moves between passes.
         """
-        batch = self.passes.batches.get(mailbox.batch)
         return map_folders(
             here,
             there,
@@ -202,6 +205,7 @@ class _Look:
     listed_there: MappingABC[bytes, FolderStatus | None]
     maker: FolderMaker
     source_id: str
+    selection: Selection
 
     def folder(self, before: Folder | None, mapping: Mapping, order: int) -> Folder | None:
         """The folder with what this pass has to settle; None when it needs no row, or has gone since it was listed.
@@ -212,6 +216,7 @@ class _Look:
         if mapping.excluded:
             # A folder of the mailbox's own that the options leave out has a row, so that the folder plan shows it.
             return folder if before or (mapping.source.selectable and is_personal(mapping.source)) else None
+        folder = selecting(folder, self.selection)
         status = self._status(mapping.source, folder)
         if status is None:
             return None

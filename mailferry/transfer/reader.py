@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailferry.imap.body import Body
+from mailferry.imap.dates import instant_of
+from mailferry.imap.values import Message
+from mailferry.selection import Selection
 from mailferry.source.headline import Headline
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.uids import UidRanges
@@ -17,13 +20,14 @@ from mailferry.transfer.windows import Cut, Windows
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads `todo` of the examined folder."""
+    """Reads `todo` of the examined folder; what `selection` leaves out is settled and stays."""
 
     belt: Belt
     source: SourceMailbox
     windows: Windows
     todo: UidRanges
     items: Items
+    selection: Selection
 
     def run(self) -> None:
         """Read until everything is on the belt or nobody wants more."""
@@ -41,14 +45,17 @@ class Reader:
         passages = [(cut, self.belt.announce(cut)) for cut in stretch]
         where = {message.uid: passage for cut, passage in passages for message in cut.messages}
         for cut, passage in passages:
-            self._sort_out_large(cut, passage)
+            self._sort_out(cut, passage)
         wanted = [uid for uid, passage in where.items() if uid in passage.unsettled]
         if not wanted:
             return True
         missing = dict.fromkeys(wanted)
         for message in self.source.messages(wanted):
             del missing[message.uid]
-            if len(message.body) > self.items.largest:
+            if self._is_unselected(message):
+                self._leave_out(where[message.uid], message.uid)
+                message.body.close()
+            elif len(message.body) > self.items.largest:
                 self._skip_large(where[message.uid], message.uid, headline(message), message.body)
             elif not self.belt.put(where[message.uid], message):
                 return False
@@ -56,15 +63,27 @@ class Reader:
             self._account_for(uid, where[uid])
         return True
 
-    def _sort_out_large(self, cut: Cut, passage: Passage) -> None:
-        """Messages over the limit are not fetched, except to be kept; a size that only claims to be over it costs one
-        byte."""
-        largest = self.items.largest
+    def _sort_out(self, cut: Cut, passage: Passage) -> None:
+        """Messages that the batch's options leave out are not fetched, nor those over the limit except to be kept; a
+        size that only claims to be over a limit costs one byte."""
+        largest, selection = self.items.largest, self.selection
         for found in cut.messages:
-            if found.size > largest and found.uid in passage.unsettled and self.source.exceeds(found.uid, largest):
+            if selection.too_early_or_late(found.received) or (
+                selection.too_large(found.size) and self.source.exceeds(found.uid, selection.largest)
+            ):
+                self._leave_out(passage, found.uid)
+            elif found.size > largest and found.uid in passage.unsettled and self.source.exceeds(found.uid, largest):
                 wanted = (found.uid,) if self.items.keep else ()
                 bodies = [message.body for message in self.source.messages(wanted)]
                 self._skip_large(passage, found.uid, self.source.headline(found.uid), *bodies)
+
+    def _is_unselected(self, message: Message) -> bool:
+        """What the message itself shows, where its size or date was wrong or not told before."""
+        received = instant_of(message.internaldate)
+        return self.selection.too_early_or_late(received) or self.selection.too_large(len(message.body))
+
+    def _leave_out(self, passage: Passage, uid: int) -> None:
+        self.belt.settle(passage, Outcome(uid, End.UNSELECTED))
 
     def _skip_large(self, passage: Passage, uid: int, title: Headline, body: Body | None = None) -> None:
         self.belt.settle(passage, Outcome(uid, End.SKIPPED, item=self.items.too_large(uid, title, body)))

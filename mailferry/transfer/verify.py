@@ -167,7 +167,8 @@ def _ascending(entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
         lowest = entry.uids()[0]
         while waiting and waiting[0][0] < lowest:
             yield heappop(waiting)
-        for found in chain(entry.copied, entry.adopted, ((uid, _SKIPPED) for uid in entry.skipped)):
+        stayed = ((uid, _SKIPPED) for uid in chain(entry.skipped, entry.unselected))
+        for found in chain(entry.copied, entry.adopted, stayed):
             heappush(waiting, found)
     while waiting:
         yield heappop(waiting)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mailferry.model import Status
 
@@ -34,6 +35,15 @@ def test_every_setting_of_the_sample_is_documented_with_its_default() -> None:
             continue
         assert table[name] == value, name
     assert {name for name in table if "__" not in name} <= SAMPLE.keys()
+
+
+def test_every_batch_option_is_documented_and_the_example_is_valid() -> None:
+    schema = json.loads((ROOT / "docs/schemas/batch-options.schema.json").read_text())
+    table = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/options.md").read_text(), re.MULTILINE)
+    assert {name for cell in table for name in re.findall(r"`(\w+)`", cell)} == schema["properties"].keys()
+    for page in ("README.md", "docs/folders.md"):
+        (example,) = re.findall(r"```json\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        Draft202012Validator(schema).validate(json.loads(example))
 
 
 def test_every_status_is_in_the_readme() -> None:

@@ -144,7 +144,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Letters by folder; what the target holds before; what happens."""
+    """Letters by folder; what the target holds before; what happens.
+
+    `options` are those of the batch, and `widened` those that it is dropped with again after the first pass.
+    """
 
     letters: tuple[tuple[bytes, Letter], ...]
     there: tuple[tuple[bytes, Letter], ...]
@@ -153,6 +156,8 @@ class Scenario:
     window_messages: int
     step: int
     events: tuple[Event, ...]
+    options: str | None = None
+    widened: str = ""
 
     @property
     def profile(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 
@@ -18,7 +19,7 @@ from tests.support.imap_sim import At, Cut, CutUnanswered, Stall
 INBOX = b"INBOX"
 
 
-def play(scenario: Scenario) -> None:
+def play(scenario: Scenario) -> World:
     before = set(threading.enumerate())
     world = World(scenario)
     try:
@@ -30,6 +31,7 @@ def play(scenario: Scenario) -> None:
         raise
     left = set(threading.enumerate()) - before
     assert not left, left
+    return world
 
 
 @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -102,6 +104,21 @@ def test_what_was_found_once_stays_mended(scenario: Scenario) -> None:
     play(scenario)
 
 
+#: Letters grow with their number: of 50 to 60 some are too large at first, and fewer then.
+GROWING = tuple((INBOX, Letter(number)) for number in range(50, 60))
+NARROW, WIDE = (json.dumps({"largest_message": len(Letter(number).body)}) for number in (53, 57))
+
+
+def choosing(*events: Event) -> Scenario:
+    """Four letters go over first, and four more when the batch is dropped again."""
+    return Scenario(GROWING, (), AHEAD, True, 3, 4, events, NARROW, WIDE)
+
+
+def play_choosing(scenario: Scenario) -> None:
+    world = play(scenario)
+    assert (world.line.counts.copied, world.line.counts.unselected) == (8, 2)
+
+
 HARMS: dict[str, Callable[[int], Event]] = {
     "killed before it": lambda call: Kill(call, after=False, back=0),
     "killed after it": lambda call: Kill(call, after=True, back=0),
@@ -123,3 +140,11 @@ def test_whatever_happens_at_any_call_to_storage(harm: Callable[[int], Event], c
 def test_a_mailbox_that_is_paused_and_resumed_at_any_calls_to_storage_arrives_once(call: int, later: int) -> None:
     events = (Operate(call, Operation.PAUSE, after=False), Operate(call + later, Operation.RESUME, after=True))
     play(inbox(*(Letter(number) for number in range(1, 5)), target=AHEAD, events=events))
+
+
+@pytest.mark.parametrize("call", range(1, 121))
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_what_is_left_out_and_chosen_later_goes_over_once_whatever_happens(
+    harm: Callable[[int], Event], call: int
+) -> None:
+    play_choosing(choosing(harm(call)))

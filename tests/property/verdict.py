@@ -36,6 +36,7 @@ class _Verdict:
         self.entries = list(ledger.entries(mailbox, folder.key, folder.epoch))
         self.items = ledger.items(mailbox, [(folder.key, folder.epoch)])
         self.skipped = {uid for entry in self.entries for uid in entry.skipped}
+        self.unselected = {uid for entry in self.entries for uid in entry.unselected}
         self.source = self._messages(Side.SOURCE)
         self.target = self._messages(Side.TARGET)
 
@@ -60,7 +61,8 @@ class _Verdict:
         missing = sorted(set(self.source) - set(recorded))
         assert not missing, self._about(f"{missing} are not in the ledger")
         found, counts = sum((entry.counts() for entry in self.entries), Counts()), self.folder.counts
-        assert (counts.copied, counts.adopted, counts.skipped) == (found.copied, found.adopted, found.skipped)
+        told = (counts.copied, counts.adopted, counts.skipped, counts.unselected)
+        assert told == (found.copied, found.adopted, found.skipped, found.unselected)
         assert counts.messages == counts.settled
         kinds = Counter(item.kind for item in self.items)
         assert counts.repaired == kinds[ItemKind.REPAIRED]
@@ -106,7 +108,8 @@ class _Verdict:
 
         What was in the target before and in the source as well is adopted.
         """
-        here = Counter(number_of(message) for uid, message in self.source.items() if uid not in self.skipped)
+        stayed = self.skipped | self.unselected
+        here = Counter(number_of(message) for uid, message in self.source.items() if uid not in stayed)
         before = Counter(letter.number for name, letter in self.world.scenario.there if name == self.folder.name)
         expunged = self.world.expunged.items()
         gone = Counter({letter.number: times for (name, letter), times in expunged if name == self.folder.name})

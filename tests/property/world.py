@@ -100,8 +100,10 @@ class World:
     def run(self) -> None:
         """The first pass, and others until nothing is left that could go wrong and nothing new is found."""
         target = self.servers[Side.TARGET]
-        self.engine.drop(BATCH, csv_of(USER))
+        self.engine.drop(BATCH, csv_of(USER), self.scenario.options)
         self._run_jobs()
+        if self.scenario.widened:
+            self.engine.drop(BATCH, csv_of(USER), self.scenario.widened)
         for _ in range(PASSES_MOST):
             quiet = not self._on_call and all(server.schedule.over for server in self.servers.values())
             before = len(target.commands)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
@@ -13,6 +14,7 @@ from mailferry.state.admission import Admission, Ticket
 from mailferry.state.jobs import MAILBOX_JOBS
 from mailferry.state.memory import MemoryQueues, memory_storage
 from mailferry.state.storage import Row, Storage
+from tests.support.engine import Time
 
 ENDPOINT = "imap.example.com:993"
 
@@ -50,6 +52,62 @@ def test_only_as_many_run_as_the_endpoint_allows(admission: Admission, storage: 
     assert admission.admit(ENDPOINT) == 0
     admission.release(ENDPOINT, "box1", 1)
     assert list(started(storage)) == ["box3"]
+
+
+def test_batches_of_a_lower_priority_go_first_and_incremental_passes_before_all(
+    admission: Admission, storage: Storage
+) -> None:
+    admission.define(endpoint(9))
+    admission.wait(ENDPOINT, [ticket(1, batch="a")])
+    admission.wait(ENDPOINT, [ticket(2, batch="b")], priority=9)
+    admission.wait(ENDPOINT, [ticket(3, batch="c"), ticket(4, batch="c", incremental=True)], priority=1)
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box4", "box3", "box1", "box2"]
+
+
+def test_a_batch_that_comes_again_with_another_priority_has_that_for_all_who_wait(
+    admission: Admission, storage: Storage
+) -> None:
+    admission.wait(ENDPOINT, [ticket(1, batch="a"), ticket(2, batch="a")])
+    admission.wait(ENDPOINT, [ticket(3, batch="b"), ticket(4, batch="b")])
+    admission.wait(ENDPOINT, [ticket(3, batch="b")], priority=1)
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box3", "box4"]
+
+
+def test_nobody_is_admitted_before_the_start_of_the_batch(storage: Storage) -> None:
+    time = Time()
+    admission, start = Admission(storage, time), time() + timedelta(hours=2)
+    admission.define(endpoint(9))
+    admission.wait(ENDPOINT, [ticket(1), ticket(2, incremental=True), ticket(3, batch="c")], start_after=start)
+    admission.wait(ENDPOINT, [ticket(3, batch="c")])
+    assert admission.admit(ENDPOINT) == 2
+    assert list(started(storage)) == ["box2", "box3"]
+    assert admission.busy_with(ENDPOINT, "b")
+    time.move_to(start)
+    assert admission.admit(ENDPOINT) == 1
+    assert list(started(storage)) == ["box1"]
+
+
+def test_a_line_that_is_empty_is_taken_away_unless_somebody_came_meanwhile(
+    admission: Admission, storage: Storage
+) -> None:
+    admission.wait(ENDPOINT, [ticket(1)])
+    rows, late = storage.tables.rows, [ticket(2)]
+
+    def slow(table: str, partition: str, prefix: str = "", most: int | None = None, start: str = "") -> Iterator[Row]:
+        found = list(rows(table, partition, prefix, most, start))
+        if prefix.startswith("wait|") and not found and late:
+            admission.wait(ENDPOINT, [late.pop()])
+        return iter(found)
+
+    with patch.object(storage.tables, "rows", slow):
+        admission.admit(ENDPOINT)
+    admission.admit(ENDPOINT)
+    assert list(started(storage)) == ["box1", "box2"]
+    admission.admit(ENDPOINT)
+    admission.release(ENDPOINT, "box1", 1)
+    assert not list(storage.tables.rows("endpoints", ENDPOINT, "line|"))
 
 
 def test_a_mailbox_that_stands_in_both_lines_runs_once(admission: Admission, storage: Storage) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mailferry.errors import BatchRefused
-from mailferry.imap.values import Security
+from mailferry.imap.values import BY_PASSWORD, Security
+from mailferry.intake.choice_options import Schedule
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.model import Endpoint
+from mailferry.selection import Selection
 from mailferry.transfer.folder_rules import FolderRule
 
 DEFAULT = Endpoint("imap.default.example", 1993, Security.SSL, True, 20)
@@ -49,6 +52,11 @@ def test_everything_can_be_said() -> None:
             ],
             "root_folder": " Old mailbox ",
             "keep_skipped": True,
+            "messages_after": "2020-01-01",
+            "messages_before": "2026-01-01",
+            "largest_message": "35 MB",
+            "priority": 1,
+            "start_after": "2026-12-01T20:00:00+01:00",
         },
         None,
     )
@@ -58,7 +66,10 @@ def test_everything_can_be_said() -> None:
         FolderRule("(.*)-old", "Old/\\1", regex=True, merge=True),
         FolderRule("\\Junk", None),
     )
-    assert options == BatchOptions(endpoint, ("INBOX", "Projects/*"), ("Trash",), rules, "Old mailbox", True)
+    chosen = Selection(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 35 * 1024 * 1024)
+    planned = Schedule(1, datetime(2026, 12, 1, 19, tzinfo=UTC))
+    names = ("INBOX", "Projects/*"), ("Trash",)
+    assert options == BatchOptions(endpoint, *names, rules, "Old mailbox", True, BY_PASSWORD, chosen, planned)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/folders.md"])
@@ -129,6 +140,7 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"include_folders": "INBOX"}, "$.include_folders is"),
         ({"exclude_folders": ["a", 3]}, "$.exclude_folders[1] is 3"),
         ({"exclude_folders": [" "]}, "$.exclude_folders[0] is"),
+        ({"exclude_folders": ["\\Trash", "\\Bin"]}, "$.exclude_folders[1] begins with \\, as roles do"),
         ({"exclude_folders": ["\ud800"]}, "$.exclude_folders[0] is"),
         ({"folders": {}}, "$.folders is {}"),
         ({"folders": ["a"]}, '$.folders[0] is "a"; allowed is an object like'),
@@ -152,6 +164,15 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"keep_skipped": "yes"}, "$.keep_skipped is"),
         ({"keep_skipped": 1}, "$.keep_skipped is 1; allowed is true or false."),
         ({"keep_skipped": None}, "$.keep_skipped is null"),
+        ({"messages_after": "2026-02-29"}, '$.messages_after is "2026-02-29"; allowed is a day that exists'),
+        (
+            {"messages_after": "2026-01-02", "messages_before": "2026-01-02"},
+            "$.messages_before is not later than $.messages_after",
+        ),
+        ({"largest_message": "200 MB"}, '$.largest_message is "200 MB"; allowed is a number of bytes up to 157'),
+        ({"priority": 0}, "$.priority is 0; allowed is a whole number from 1 (first) to 9."),
+        ({"start_after": "2026-12-01T20:00:00"}, "$.start_after is"),
+        ({"start_after": "0001-01-01T00:00+14:00"}, "$.start_after is"),
         ([], "$ is []"),
         ("x", "$ is"),
     ],

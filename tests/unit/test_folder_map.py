@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mailferry.imap.values import ListedFolder
-from mailferry.transfer.folder_map import map_folders
+from mailferry.transfer.folder_map import Wishes, map_folders
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN
 from tests.support.folder_lists import (
     EXCHANGE_FOLDERS,
@@ -142,3 +142,19 @@ def test_no_folder_gets_more_children_than_it_holds_by_numbering_them() -> None:
     assert len(paths) == 9
     parents = {path[:depth] for path in paths for depth in range(1, len(path))}
     assert max(Counter(path[:-1] for path in paths | parents).values()) == 4
+
+
+def test_a_role_names_a_folder_to_leave_out_or_to_take_in_any_language() -> None:
+    folders = (
+        ListedFolder(b"INBOX", ("INBOX",), frozenset()),
+        ListedFolder(b"Papierkorb", ("Papierkorb",), frozenset()),
+        ListedFolder(b"Papierkorb/2019", ("Papierkorb", "2019"), frozenset()),
+        ListedFolder(b"X", ("X",), frozenset({"\\sent"})),
+    )
+
+    def left_out(wishes: Wishes) -> list[bytes]:
+        return [found.source.name for found in map_folders(folders, (), EXCHANGE, wishes) if found.excluded]
+
+    assert sorted(left_out(Wishes(exclude=("\\Trash",)))) == [b"Papierkorb", b"Papierkorb/2019"]
+    assert sorted(left_out(Wishes(include=("inbox", "\\SENT")))) == [b"Papierkorb", b"Papierkorb/2019"]
+    assert len(left_out(Wishes(include=("\\Archive",)))) == len(folders)

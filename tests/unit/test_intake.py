@@ -285,3 +285,32 @@ def test_columns_that_have_no_effect_are_named(engine: Engine) -> None:
     batch = Batches(engine.storage).get("batch")
     assert batch is not None
     assert any("Department" in note for note in batch.notes)
+
+
+def test_a_batch_waits_for_its_start_and_the_watch_admits_it_when_it_is_due(engine: Engine) -> None:
+    start = engine.time() + timedelta(hours=5)
+    options = json.dumps({"start_after": start.isoformat(timespec="seconds"), "priority": 2})
+    engine.drop("batch", csv_of(*users(2)), options)
+    engine.services.watch.run()
+    assert jobs(engine) == []
+    (line, _) = engine.lines("batch").values()
+    assert line.status is Status.QUEUED
+    assert line.why == f"Waiting for its start, not before {start:%Y-%m-%d %H:%M} UTC (start_after)."
+    engine.time.move_to(start)
+    engine.services.watch.run()
+    assert len(jobs(engine)) == 2
+
+
+def test_a_batch_that_is_dropped_again_without_its_start_begins_at_once(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(2)), json.dumps({"start_after": "2999-12-31T00:00Z"}))
+    assert jobs(engine) == []
+    engine.drop("batch", csv_of(*users(1)), "{}")
+    assert len(jobs(engine)) == 2
+    assert "start_after" not in engine.lines("batch")[users(1)[0]].why
+
+
+def test_no_message_may_be_wanted_that_is_larger_than_any_that_goes_over(engine: Engine) -> None:
+    engine.restart(MAX_MESSAGE_BYTES="1000000")
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"largest_message": "1 MB"}))
+    assert "$.largest_message" in engine.report("batch", "intake.csv")
+    assert "1,000,000" in engine.report("batch", "intake.csv")
