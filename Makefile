@@ -25,7 +25,7 @@ demo: $(READY) azurite ## Move three made-up mailboxes into a simulated Exchange
 	@$(PYTHON) -m demo
 
 test: $(READY) azurite checks dovecot ## All tests, on real servers
-	@$(PYTHON) -m pytest -n 4
+	@$(PYTHON) -m pytest -n 4 --dist worksteal
 
 lint: $(READY) ## Style, format and types, nothing changed
 	@$(PYTHON) -m ruff check .
