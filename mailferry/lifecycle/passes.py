@@ -79,6 +79,7 @@ class Passes:
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         if mailbox and not mailbox.active:
+            self._write_line(mailbox, folders)  # stopped at the moment its last pass ended, it may be shown as Synced
             self.admission.release(mailbox.endpoint, mailbox.id, job.pass_no)
         return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
 

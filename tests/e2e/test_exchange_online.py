@@ -76,8 +76,8 @@ QUICK = {
 WORST: Mapping[str, int] = {
     "kills": KILLS,
     "folders a power cut left in doubt": 1,
-    "lockouts by throttling": 4,
-    "commands throttled": 4,
+    "lockouts by throttling": 1,
+    "commands throttled": 1,
     "sessions whose token ended": 10,
     "connections over the cap": 1,
     "full mailboxes": len(FULL),
