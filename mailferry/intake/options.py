@@ -6,7 +6,7 @@
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
      "root_folder": "Old mailbox", "keep_skipped": true,
      "messages_after": "2020-01-01", "messages_before": "2026-01-01", "largest_message": "35 MB",
-     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00"}
+     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "complete_after": "2026-12-05T06:00:00+01:00"}
 
 Everything may be left out; what is left out of `endpoint` comes from the default endpoint.
 docs/schemas/batch-options.schema.json says the same to editors, as far as a schema can.
@@ -44,6 +44,7 @@ _TOP_KEYS = (
     "largest_message",
     "priority",
     "start_after",
+    "complete_after",
 )
 _ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login")
 # Labels of letters, digits, - and _ in any alphabet: everything but spaces and the other ASCII punctuation.
