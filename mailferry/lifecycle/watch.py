@@ -13,7 +13,7 @@ from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint, Status
+from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batches
@@ -142,8 +142,7 @@ class Watch:
             if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported):
                 self.reports.publish(batch.name)
             self.completion.look_after(batch, lines)
-            if batch.removed or any(line.status is Status.REMOVING for line in lines):
-                self.removal.go_on(batch.name, deadline)
+            self.removal.look_after(batch, lines, deadline)
 
 
 def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:
