@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.api import blueprint as api
 from functions.engine import check_settings, start_telemetry
+from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
@@ -20,5 +21,5 @@ start_telemetry()
 check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api):
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files):
     app.register_functions(blueprint)

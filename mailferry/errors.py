@@ -25,6 +25,8 @@ MailferryError
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
 ├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
 ├── OperationRefused               there is no such operation, batch or mailbox
+├── FileRefused                    a file that the HTTP API does not take, by its name or size
+├── ReportTooLarge                 a report that does not go over HTTP
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
 └── DnsFailed                      the public DNS did not tell who answers for a domain
@@ -191,6 +193,14 @@ class BatchBusy(MailferryError):
 
 class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
+
+
+class FileRefused(MailferryError):
+    """A file for the container `batches` has a name or a size that is not taken. Nothing was put there."""
+
+
+class ReportTooLarge(MailferryError):
+    """A report is too large to go over HTTP; it lies in the storage account."""
 
 
 class DomainRefused(MailferryError):

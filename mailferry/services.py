@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
+from mailferry.intake.files import Files
 from mailferry.intake.ingest import Intake
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.operations import Operations
@@ -17,6 +18,7 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.report.publish import Reports
+from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
@@ -57,6 +59,8 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    files: Files
+    shelf: Shelf
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -109,6 +113,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        files=Files(batches, storage.blobs),
+        shelf=Shelf(batches, storage.blobs),
     )
 
 

@@ -35,6 +35,10 @@ GOLDEN: dict[str, dict[str, object]] = {
         "authLevel": "FUNCTION",
         "methods": ["POST"],
     },
+    "put_file": {"type": "httpTrigger", "route": "files/{name}", "authLevel": "FUNCTION", "methods": ["PUT"]},
+    "file": {"type": "httpTrigger", "route": "files/{name}", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "reports": {"type": "httpTrigger", "route": "batches/{batch}/reports", "methods": ["GET"]},
+    "report": {"type": "httpTrigger", "route": "batches/{batch}/reports/{file}", "methods": ["GET"]},
     "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
 }
