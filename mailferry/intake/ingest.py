@@ -165,6 +165,8 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            start_after=options.schedule.start_after,
+            notify=options.notify,
         )
         if self.batches.insert(batch):
             return data_key
@@ -181,6 +183,8 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                start_after=batch.start_after,
+                notify=batch.notify,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),
         )

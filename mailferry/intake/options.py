@@ -6,7 +6,8 @@
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
      "root_folder": "Old mailbox", "keep_skipped": true,
      "messages_after": "2020-01-01", "messages_before": "2026-01-01", "largest_message": "35 MB",
-     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00"}
+     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00",
+     "notify": {"addresses": ["it@contoso.com"], "users": "dry-run"}}
 
 Everything may be left out; what is left out of `endpoint` comes from the default endpoint.
 docs/schemas/batch-options.schema.json says the same to editors, as far as a schema can.
@@ -25,7 +26,9 @@ from mailferry.intake.choice_options import AT_ONCE, Schedule, schedule, selecti
 from mailferry.intake.folder_options import patterns, root_folder, rules
 from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
 from mailferry.intake.login_options import login_way
+from mailferry.intake.notify_options import notify
 from mailferry.model import Endpoint
+from mailferry.notify.wanted import NOBODY, Notify
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.settings import Limits
 from mailferry.transfer.folder_rules import FolderRule
@@ -44,6 +47,7 @@ _TOP_KEYS = (
     "largest_message",
     "priority",
     "start_after",
+    "notify",
 )
 _ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login")
 # Labels of letters, digits, - and _ in any alphabet: everything but spaces and the other ASCII punctuation.
@@ -68,6 +72,7 @@ class BatchOptions:
     login: LoginWay = BY_PASSWORD
     selection: Selection = EVERYTHING
     schedule: Schedule = AT_ONCE
+    notify: Notify = NOBODY
 
 
 def read_options(data: bytes | None, default: Endpoint | None, most: int = Limits().message_bytes) -> BatchOptions:
@@ -88,12 +93,15 @@ def read_options(data: bytes | None, default: Endpoint | None, most: int = Limit
     include, exclude = (patterns(top, key, problems) for key in ("include_folders", "exclude_folders"))
     folder_rules, root = rules(top, "folders", problems), root_folder(top, "root_folder", problems)
     selected, planned = selection(top, most, problems), schedule(top, problems)
+    told = notify(top, problems)
     keep_skipped = top.get("keep_skipped", False)
     if not isinstance(keep_skipped, bool):
         problems.append(wrong("$.keep_skipped", keep_skipped, "true or false"))
     if problems:
         raise BatchRefused(" ".join(problems), REMEDY)
-    return BatchOptions(endpoint, include, exclude, folder_rules, root, keep_skipped is True, login, selected, planned)
+    return BatchOptions(
+        endpoint, include, exclude, folder_rules, root, keep_skipped is True, login, selected, planned, told
+    )
 
 
 def _endpoint(section: JsonObject, default: Endpoint | None, problems: list[str]) -> Endpoint:
