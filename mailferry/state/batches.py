@@ -31,7 +31,8 @@ class Batch:
     """One CSV: its options, its wrapped data key (none once all its passwords are shredded), and, when it was refused,
     why and which version of the CSV.
 
-    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it.
+    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it. `endpoint_name` is empty where the
+    options describe the endpoint themselves.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Batch:
     priority: int = USUAL_PRIORITY
     start_after: datetime | None = None
     notify: Notify = NOBODY
+    endpoint_name: str = ""
 
 
 def batch_key(name: str) -> str:
