@@ -29,7 +29,10 @@ MailferryError
 ├── ReportTooLarge                 a report that does not go over HTTP
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
-└── DnsFailed                      the public DNS did not tell who answers for a domain
+├── DnsFailed                      the public DNS did not tell who answers for a domain
+├── TemplateRefused                a template of messages can't be used
+├── SenderRefused                  nothing can be sent as this sender
+└── MessageNotSent                 one message was not sent, and will not be
 """
 
 from __future__ import annotations
@@ -215,3 +218,15 @@ class DnsFailed(MailferryError):
     """The public DNS did not tell, in the time there was, which servers answer for a domain."""
 
     retry = True
+
+
+class TemplateRefused(MailferryError):
+    """An administrator's template of messages can't be used; none of its kind is sent."""
+
+
+class SenderRefused(MailferryError):
+    """Microsoft 365 sends nothing as this sender, whatever it is."""
+
+
+class MessageNotSent(MailferryError):
+    """Microsoft 365 refused this one message for good."""

@@ -18,6 +18,7 @@ from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
+from mailferry.notify.rounds import Notifications
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.shelf import Shelf
@@ -35,8 +36,10 @@ from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
+from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
+from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
 from mailferry.telemetry.addresses import Addresses
@@ -110,6 +113,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Commands(operations, storage.blobs, clock),
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
+            Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -129,6 +133,10 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:
+    return Outbox(graph, settings.notify_from) if graph and settings.notify_from else None
 
 
 def _keys(settings: Settings) -> KeyWrapper:
