@@ -139,7 +139,7 @@ def test_the_wire_knows_nothing_of_state_or_azure() -> None:
 
 
 def test_pins_are_exact() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in ("requirements.txt", "requirements-cli.txt", "requirements-dev.txt", "constraints.txt"):
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-")):
                 assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+", line), f"{name}: {line}"
