@@ -51,6 +51,7 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": " Master", "user": "admin", "separator": "%"}},
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
+        {"login": {"kind": "Google-Service-Account"}},
     ],
     "include_folders": [[], ["INBOX", "Projects/*"], [" a "]],
     "exclude_folders": [["Lists/?", "[Gmail]/*", "\\Trash"]],
