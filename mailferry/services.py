@@ -28,6 +28,7 @@ from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
 from mailferry.secrets.seal import KeyWrapper
 from mailferry.settings import Settings
+from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
@@ -78,7 +79,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     reports = Reports(batches, folders, ledger, storage.blobs, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
-    sessions = Sessions(settings, batches, admission, keys, tokens)
+    google = GoogleTokens(settings.google, clock) if settings.google else None
+    sessions = Sessions(settings, batches, admission, keys, tokens, google)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)

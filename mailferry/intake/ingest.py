@@ -96,8 +96,8 @@ class Intake:
             blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
-            csv = read_csv(blob.data)
             options = self._options(name)
+            csv = read_csv(blob.data, passwords=options.login.by_password)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return

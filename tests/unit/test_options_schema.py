@@ -62,6 +62,7 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
         *("legacy", {"name": "1.x_Y-z"}, {"name": "legacy", "login": {"kind": "sasl-plain", "user": "cyrus"}}),
+        {"login": {"kind": "Google-Service-Account"}},
     ],
     "include_folders": [[], ["INBOX", "Projects/*"], [" a "]],
     "exclude_folders": [["Lists/?", "[Gmail]/*", "\\Trash"]],
