@@ -18,8 +18,16 @@ class Status(StrEnum):
     SYNCED = "Synced"
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
+    COMPLETING = "Completing"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_WARNINGS = "CompletedWithWarnings"
     FAILED = "Failed"
     STOPPED = "Stopped"
+    REMOVING = "Removing"
+
+
+#: A mailbox has arrived for good: no pass touches it any more.
+COMPLETED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
 
 
 class ItemKind(StrEnum):

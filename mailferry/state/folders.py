@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import batched
 
 from mailferry.errors import Conflict, LeaseLost
 from mailferry.model import Counts
@@ -15,7 +16,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.ledger import Entry, entry_operations
 from mailferry.state.mailboxes import TABLE
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Row, Storage
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage
 from mailferry.state.uids import UidRanges
 
 #: Is told of an error of storage that kept a checkpoint from being written.
@@ -161,6 +162,22 @@ class Folders:
         ]
         for start in range(0, len(operations), TRANSACTION):
             self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
+
+    def remove_idle(self, mailbox: str) -> bool:
+        """Delete the mailbox's folders unless a worker has one of them; whether they are gone.
+
+        From then on no worker can claim one, nor record anything.
+        """
+        found, now = self.all(mailbox), self._clock()
+        if any(versioned.folder.leased(now) for versioned in found):
+            return False
+        for some in batched(found, TRANSACTION, strict=False):
+            try:
+                rows = [Delete(_row_key(versioned.folder.key), versioned.etag) for versioned in some]
+                self._tables.commit(TABLE, mailbox, rows)
+            except Conflict:
+                return False
+        return True
 
     def claim(
         self,
