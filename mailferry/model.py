@@ -24,13 +24,18 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A source server, and how many of its mailboxes are copied at once."""
+    """A source server, and how many of its mailboxes are copied at once.
+
+    `quirks` is a JSON object with what is known of the server better than by how it introduces itself: fields of
+    `mailferry.source.profile.Profile`. Empty: nothing is.
+    """
 
     host: str
     port: int = 993
     security: Security = Security.SSL
     check_certificate: bool = True
     max_concurrent: int = 20
+    quirks: str = ""
 
     @property
     def id(self) -> str:

@@ -109,10 +109,10 @@ class Passes:
             now = self.clock()
             left = [folder for folder in folders if folder.refused]
             status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            why = f"{_not_carried(left)}{_synced(counts)} {found.note}".strip()
-            return replace(
-                self._with_status(found, status, why, _REFUSED_REMEDY if left else ""), last_synced=now, failures=0
-            )
+            cut = [folder for folder in folders if folder.cut_off and not folder.left_out]
+            why = f"{_not_carried(left)}{_cut_off(cut)}{_synced(counts)} {found.note}".strip()
+            remedy = _REFUSED_REMEDY if left else next((folder.cut_off for folder in cut), "")
+            return replace(self._with_status(found, status, why, remedy), last_synced=now, failures=0)
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 
@@ -226,10 +226,22 @@ def _not_carried(folders: Sequence[Folder]) -> str:
     """What a person must see first: whole folders that stay behind."""
     if not folders:
         return ""
-    named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
-    more = f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else ""
     messages = sum(folder.counts.messages for folder in folders)
-    return f"Not carried: {named}{more} with {messages:,} messages, because the target creates no folder for it. "
+    return f"Not carried: {_named(folders)} with {messages:,} messages, because the target creates no folder for it. "
+
+
+def _cut_off(folders: Sequence[Folder]) -> str:
+    """Folders of which there may be more than anybody can see."""
+    return (
+        f"The source shows only the newest messages of {_named(folders)}; older ones are not carried. "
+        if folders
+        else ""
+    )
+
+
+def _named(folders: Sequence[Folder]) -> str:
+    named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
+    return named + (f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else "")
 
 
 def _synced(counts: Counts) -> str:

@@ -43,7 +43,7 @@ class Sessions:
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = SourceMailbox.open(server, login)
+                source = SourceMailbox.open(server, login, endpoint.quirks)
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
