@@ -62,6 +62,7 @@ class Folder:
     since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
     `selection` says which messages are wanted; where an earlier one has left out some, `reconsider` is the lowest UID
     from which on those are to be looked at again, 0 when none are.
+    `cut_off` says what to do about a folder of which the source may show only a part, empty where it shows all.
     `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
     them; None before.
     """
@@ -78,6 +79,7 @@ class Folder:
     gone: bool = False
     excluded: bool = False
     refused: bool = False
+    cut_off: str = ""
     epoch_no: int = 0
     uidvalidity: int = 0
     known_next: int = 1
