@@ -16,6 +16,7 @@ from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
+from mailferry.report.labels import LabelLists
 from mailferry.report.publish import Reports
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
@@ -28,6 +29,7 @@ from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
+from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
@@ -39,6 +41,7 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -70,7 +73,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
-    sessions = Sessions(settings, batches, admission, keys, tokens, google)
+    homes = HomeStore(storage)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     intake = Intake(
@@ -88,7 +92,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     operations = Operations(mailboxes, folders, batches, admission, reports, clock)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues),
+        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=Sync(batches, admission),
         watch=Watch(

@@ -43,6 +43,11 @@ class SourceMailbox(LoggedIn):
         return list_folders(self._connection, everybodys=everybodys)
 
     @property
+    def has_labels(self) -> bool:
+        """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
+        return self._connection.has("X-GM-EXT-1")
+
+    @property
     def separator(self) -> str:
         """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
         return self._connection.separator or ""
