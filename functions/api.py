@@ -18,7 +18,7 @@ from mailferry.errors import (
     OperationRefused,
 )
 from mailferry.identity import caller_of
-from mailferry.lifecycle.operations import operation_of
+from mailferry.lifecycle.operation_rules import operation_of
 from mailferry.report.status import PAGE, Json
 
 blueprint = func.Blueprint()

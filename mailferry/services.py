@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
-from mailferry.intake.ingest import Intake
+from mailferry.intake.endpoint_files import EndpointFiles
+from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
@@ -17,6 +18,7 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.report.labels import LabelLists
+from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
@@ -28,6 +30,7 @@ from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
+from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
 from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
@@ -77,6 +80,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
+    endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
         mailboxes,
         folders,
@@ -84,6 +88,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         admission,
         reports,
         storage.blobs,
+        endpoints,
         keys,
         _default_endpoint(settings),
         settings.limits.message_bytes,
@@ -103,6 +108,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             passes,
             reports,
             intake,
+            endpoints,
             Commands(operations, storage.blobs, clock),
             Rotation(batches, keys),
             Credentials(settings.entra, graph),

@@ -12,6 +12,8 @@ from enum import Enum
 from mailferry.errors import BatchRefused, Conflict, SealBroken
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
+from mailferry.intake.endpoint_files import FOLDER as ENDPOINTS
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
 from mailferry.model import Endpoint, MailboxLine, Problem, Status
@@ -68,6 +70,7 @@ class Intake:
     admission: Admission
     reports: Reports
     blobs: Blobs
+    endpoints: EndpointFiles
     keys: KeyWrapper
     default_endpoint: Endpoint | None
     message_bytes: int
@@ -110,7 +113,9 @@ class Intake:
         """The options beside the CSV, else those of the time before: a row is mended without dropping them again."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or self.blobs.read(REPORTS, f"{name}/{_OPTIONS}")
-        options = read_options(found.data if found else None, self.default_endpoint, self.message_bytes)
+        options = read_options(
+            found.data if found else None, self.default_endpoint, self.message_bytes, self.endpoints.named
+        )
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
@@ -165,6 +170,7 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            endpoint_name=options.endpoint_name,
         )
         if self.batches.insert(batch):
             return data_key
@@ -181,6 +187,7 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                endpoint_name=batch.endpoint_name,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),
         )
@@ -234,9 +241,10 @@ class Intake:
 
 
 def batch_name(file: str) -> str | None:
-    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV."""
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies where the
+    definitions of endpoints do."""
     name, dot, kind = file.rpartition(".")
-    return name if name and dot and kind.lower() == "csv" else None
+    return name if name and dot and kind.lower() == "csv" and not file.startswith(ENDPOINTS) else None
 
 
 def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
@@ -313,5 +321,8 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if f"{name}/" == ENDPOINTS:
+        cause = f"No batch can have the name {name}: its reports would lie among the answers about endpoints."
+        raise BatchRefused(cause, "Give the file another name.")
     if len(name) > LONGEST_NAME:
         raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")

@@ -10,7 +10,8 @@ from mailferry.errors import BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
 from mailferry.intake.ingest import CONTAINER
 from mailferry.intake.json_object import check_keys, parsed, wrong
-from mailferry.lifecycle.operations import Operation, Operations, operation_of
+from mailferry.lifecycle.operation_rules import Operation, operation_of
+from mailferry.lifecycle.operations import Operations
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.mailboxes import mailbox_id

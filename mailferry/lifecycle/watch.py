@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.passes import Passes
@@ -47,6 +48,7 @@ class Watch:
     passes: Passes
     reports: Reports
     intake: Intake
+    endpoints: EndpointFiles
     commands: Commands
     rotation: Rotation
     credentials: Credentials
@@ -65,6 +67,7 @@ class Watch:
         self._report()
         self.rotation.run()
         self.credentials.tell(self.clock())
+        self.endpoints.run()
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):

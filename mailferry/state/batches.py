@@ -30,7 +30,8 @@ class Batch:
     """One CSV: its options, its wrapped data key (none once all its passwords are shredded), and, when it was refused,
     why and which version of the CSV.
 
-    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it.
+    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it. `endpoint_name` is empty where the
+    options describe the endpoint themselves.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Batch:
     reported: datetime | None = None
     selection: Selection = EVERYTHING
     priority: int = USUAL_PRIORITY
+    endpoint_name: str = ""
 
 
 def batch_key(name: str) -> str:

@@ -10,7 +10,8 @@ from unittest.mock import patch
 import pytest
 
 from mailferry.errors import OperationRefused
-from mailferry.lifecycle.operations import Done, Operation
+from mailferry.lifecycle.operation_rules import Operation
+from mailferry.lifecycle.operations import Done
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status
 from mailferry.state.admission import Admission, Ticket

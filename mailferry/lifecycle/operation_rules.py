@@ -1,0 +1,102 @@
+"""What each operation does to one mailbox, when it can't be done, and what follows from it for its turn to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+
+from mailferry.errors import OperationRefused
+from mailferry.model import Status
+from mailferry.state.mailboxes import Held, Mailbox
+
+_FAILED = frozenset({Status.FAILED, Status.INCREMENTAL_FAILED})
+_SHREDDED = "no password any more: drop the CSV again with its row"
+_RESUME = "Resume it when it shall go on."
+
+
+class Operation(StrEnum):
+    """What can be asked for."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    RETRY = "retry"
+
+
+def operation_of(name: str) -> Operation:
+    """The operation of this name. Raises OperationRefused."""
+    try:
+        return Operation(name)
+    except ValueError:
+        known = ", ".join(Operation)
+        raise OperationRefused(f"There is no operation {name[:60]!r}.", f"Known are {known}.") from None
+
+
+class Turn(Enum):
+    """What follows from an operation: mailboxes give up their turn, or those that are Queued now wait for it."""
+
+    GIVEN_UP = auto()
+    WAITED_FOR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One operation. It asks the mailbox's row alone, so that whoever changes the row first has decided.
+
+    `why_not` says why a mailbox stays as it is, and is empty when the operation can be done to it; its second argument
+    is whether the mailbox was asked for by its own name. `done` is the mailbox with the operation done to it, now.
+    """
+
+    why_not: Callable[[Mailbox, bool], str]
+    done: Callable[[Mailbox, datetime], Mailbox]
+    turn: Turn
+
+
+def queued(mailbox: Mailbox, why: str, now: datetime) -> Mailbox:
+    """The mailbox as it waits for its turn, for this reason."""
+    waiting = mailbox.with_status(Status.QUEUED, f"Waiting for its turn. {why}", "", now)
+    return replace(waiting, held=Held.NOT, not_before=None, failures=0)
+
+
+def _held(held: Held, mailbox: Mailbox, now: datetime) -> Mailbox:
+    stopped = mailbox.with_status(Status.STOPPED, f"{held.capitalize()} on request.", _RESUME, now)
+    return replace(stopped, held=held, not_before=None)
+
+
+def _why_not_paused(mailbox: Mailbox, _named: bool) -> str:
+    """A pause leaves Failed mailboxes: nothing of them runs, and their cause stays in sight."""
+    if mailbox.held is not Held.NOT:
+        return f"{mailbox.held} already"
+    return "Failed, nothing runs" if mailbox.status is Status.FAILED else ""
+
+
+def _why_not_stopped(mailbox: Mailbox, _named: bool) -> str:
+    return f"{mailbox.held} already" if mailbox.held is Held.STOPPED else ""
+
+
+def _why_not_resumed(mailbox: Mailbox, named: bool) -> str:
+    if not mailbox.stopped:
+        return f"{mailbox.status}, not stopped"
+    if mailbox.shredded:
+        return _SHREDDED
+    return "" if named or mailbox.held is Held.PAUSED else "stopped by itself: resume it by itself"
+
+
+def _why_not_retried(mailbox: Mailbox, _named: bool) -> str:
+    if mailbox.status not in _FAILED:
+        return f"{mailbox.status}, not failed"
+    return _SHREDDED if mailbox.shredded else ""
+
+
+RULES = {
+    Operation.PAUSE: Rule(_why_not_paused, lambda found, now: _held(Held.PAUSED, found, now), Turn.GIVEN_UP),
+    Operation.STOP: Rule(_why_not_stopped, lambda found, now: _held(Held.STOPPED, found, now), Turn.GIVEN_UP),
+    Operation.RESUME: Rule(
+        _why_not_resumed, lambda found, now: queued(found, "Resumed on request.", now), Turn.WAITED_FOR
+    ),
+    Operation.RETRY: Rule(
+        _why_not_retried, lambda found, now: queued(found, "Tried again on request.", now), Turn.WAITED_FOR
+    ),
+}
