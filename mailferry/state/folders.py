@@ -52,7 +52,9 @@ class Folder:
     is to do. `excluded` is what the batch's options leave out; `refused`: the target creates no folder for it, by
     whatever name. `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT
     up to which they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY
-    changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) when it began, 0 where the source has none.
+    changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) up to which its flags are carried, 0 where the
+    source has none. Flags are to be compared from the UID `flags_from` on, 0 when they need not be; `flags_modseq` is
+    the HIGHESTMODSEQ that is reached then.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
@@ -97,6 +99,8 @@ class Folder:
     fence: int = 0
     selection: Selection = EVERYTHING
     reconsider: int = 0
+    flags_from: int = 0
+    flags_modseq: int = 0
 
     @property
     def epoch(self) -> str:
@@ -105,7 +109,12 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle or to verify. What is left out is not, while it is."""
+        """Whether anything is left to settle, to verify or to compare. What is left out is not, while it is."""
+        return self.has_mail or (bool(self.flags_from) and not self.left_out)
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether messages are left to settle or to verify: that comes before all else."""
         return bool(self.todo or self.unverified or self.reconsider) and not self.left_out
 
     @property
