@@ -8,7 +8,7 @@ Spam and Trash, which All Mail doesn't show, are folders like everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailferry.homes import Homes
 from mailferry.imap.connection import Connection
@@ -20,7 +20,7 @@ from mailferry.imap.uidset import joined
 from mailferry.imap.values import FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
-from mailferry.source.mailbox import SourceMailbox
+from mailferry.source.mailbox import SourceMailbox, flags_of
 
 _LABEL_ITEMS = b"(UID X-GM-LABELS)"
 _TITLE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE MESSAGE-ID)])"
@@ -68,7 +68,7 @@ class GmailMailbox(SourceMailbox):
         if status.uidvalidity != homes.uidvalidity:  # the UIDs are new ones, which have no homes yet
             homes = Homes(homes.all_mail, status.uidvalidity)
         self._open = homes, label
-        return homes.status(label)
+        return replace(homes.status(label), modseq=status.modseq)
 
     def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """UIDs of the open folder that exist, as ascending ranges (first, last)."""
@@ -89,6 +89,13 @@ class GmailMailbox(SourceMailbox):
             for uid, got in fetch_uids(self._connection, members, items, b"UID")
         }
         return [found[uid] for uid in sorted(found)]
+
+    def flags(self, first: int, last: int, since: int = 0) -> dict[int, tuple[str, ...]]:
+        """Flags by UID, as every source mailbox gives them; of what has changed `since`, those of other homes too."""
+        if self._open is None or since:
+            return super().flags(first, last, since)
+        found = fetch_uids(self._connection, self._members(first, last), b"(UID FLAGS)", b"FLAGS")
+        return {uid: flags_of(items) for uid, items in found}
 
     def labels(self, first: int, last: int) -> dict[int, list[bytes]]:
         """The labels of every message of the open folder from UID `first` to `last`, ascending; as `known` has them."""

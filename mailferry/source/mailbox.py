@@ -105,7 +105,7 @@ class SourceMailbox(LoggedIn):
         items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
         try:
             found = fetch_range(self._connection, first, last, items)
-            return {uid: _flags(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
         except FetchRefused as refused:
             server = self._connection.server
             raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
@@ -125,7 +125,7 @@ class SourceMailbox(LoggedIn):
             if isinstance(body, bytes):
                 body = Body(body)
             if isinstance(body, Body) and not (is_notice(body) and _EXCHANGE in self._connection.greeting):
-                yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
+                yield Message(uid, flags_of(items), text_of(items.get(b"INTERNALDATE")), body)
 
     def exceeds(self, uid: int, size: int) -> bool:
         """Whether a message really has more than `size` bytes, whatever RFC822.SIZE claims: asks for one byte more.
@@ -151,6 +151,7 @@ class SourceMailbox(LoggedIn):
         return found
 
 
-def _flags(items: Items) -> tuple[str, ...]:
+def flags_of(items: Items) -> tuple[str, ...]:
+    """The flags in a FETCH response."""
     flags = items.get(b"FLAGS")
     return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

@@ -63,8 +63,10 @@ class GmailLabels:
                 self._give(mailbox, source, homes, rank, status.uidnext)
         statuses = homes.statuses()
         empty = FolderStatus(homes.uidvalidity, 1, 0)
-        return [
-            folder if label is None else replace(folder, status=statuses.get(label, empty))
+        return [  # any change in All Mail may be one of a label's messages
+            folder
+            if label is None
+            else replace(folder, status=replace(statuses.get(label, empty), modseq=status.modseq))
             for folder in label_folders(listed, homes.labels)
             for label in [label_of(folder.name)]
         ]

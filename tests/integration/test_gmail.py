@@ -18,10 +18,12 @@ from mailferry.state.homes import HomeStore
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
 from mailferry.state.mailboxes import Mailboxes
 from tests.property.workers import Killed, Worker
-from tests.support.engine import Engine
+from tests.support.dovecot import Dovecot
+from tests.support.engine import Engine, csv_of, settings_for
 from tests.support.gmail.languages import ENGLISH, GERMAN, Language
 from tests.support.gmail.world import BATCH, USER, World, world
 from tests.support.imap_sim import At, Cut, Faults
+from tests.support.mail import mail_of
 
 
 def labels_of(found: World) -> list[tuple[str, str, str]]:
@@ -84,6 +86,26 @@ def test_a_label_that_changes_between_passes_copies_nothing_again() -> None:
         line = found.next_pass()
         assert found.there() == {"INBOX": ["one"], "Work": ["three", "two"]}
         assert line.counts.copied == 3
+
+
+def test_flags_follow_in_the_next_pass(target_server: Dovecot, user: str) -> None:
+    with world() as found:
+        store = found.store
+        store.open_account(user, "Work")
+        one = store.put(user, b"Subject: one\r\n\r\n", ["\\Inbox"])
+        store.put(user, b"Subject: two\r\n\r\n", ["Work"])
+        there = (target_server.host, target_server.port)
+        engine = Engine(settings_for((found.gmail.host, found.gmail.port), there), found.engine.time)
+        engine.drop(BATCH, csv_of(user))
+        engine.run()
+        name = ENGLISH.all_mail.name
+        store.set_flags(user, name, one.places[name], ["\\Seen", "\\Answered"])
+        engine.services.sync.run()
+        engine.run()
+        assert engine.line(BATCH).counts.flags_updated == 1
+        flags = {folder: [flags for _, flags, _ in mail] for folder, mail in mail_of(target_server, user).items()}
+        assert flags["INBOX"] == [frozenset({"\\Seen", "\\Answered"})]
+        assert flags["Work"] == [frozenset()]
 
 
 def test_a_label_that_changes_while_the_pass_runs_neither_loses_nor_doubles() -> None:
