@@ -65,6 +65,11 @@ class SourceMailbox(LoggedIn):
         )
 
     @property
+    def has_labels(self) -> bool:
+        """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
+        return self._connection.has("X-GM-EXT-1")
+
+    @property
     def separator(self) -> str:
         """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
         return self._connection.separator or ""
@@ -121,7 +126,7 @@ class SourceMailbox(LoggedIn):
         items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
         try:
             found = fetch_range(self._connection, first, last, items)
-            return {uid: _flags(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
         except FetchRefused as refused:
             server = self._connection.server
             raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
@@ -143,7 +148,7 @@ class SourceMailbox(LoggedIn):
             if isinstance(body, bytes):
                 body = Body(body)
             if isinstance(body, Body) and not (self.profile.notices and is_notice(body)):
-                yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
+                yield Message(uid, flags_of(items), text_of(items.get(b"INTERNALDATE")), body)
 
     def exceeds(self, uid: int, size: int) -> bool:
         """Whether a message really has more than `size` bytes, whatever RFC822.SIZE claims: asks for one byte more.
@@ -169,6 +174,7 @@ class SourceMailbox(LoggedIn):
         return found
 
 
-def _flags(items: Items) -> tuple[str, ...]:
+def flags_of(items: Items) -> tuple[str, ...]:
+    """The flags in a FETCH response."""
     flags = items.get(b"FLAGS")
     return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

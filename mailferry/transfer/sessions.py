@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
 from mailferry.imap.values import Login, LoginKind
 from mailferry.model import Endpoint
 from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
+from mailferry.source.gmail import GmailMailbox
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.token import TokenSource
@@ -32,6 +35,7 @@ class Sessions:
     keys: KeyWrapper
     tokens: TokenSource | None
     google: GoogleTokens | None
+    homes: HomeStore
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -44,7 +48,7 @@ class Sessions:
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = self._source(mailbox, endpoint)
+                source = self._opened(mailbox, self._source(mailbox, endpoint))
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -55,6 +59,10 @@ class Sessions:
                 yield Ends(source, targets)
             finally:
                 targets.close()
+
+    def _opened(self, mailbox: Mailbox, source: SourceMailbox) -> SourceMailbox:
+        """The session as what its server is."""
+        return GmailMailbox.over(source, partial(self.homes.read, mailbox)) if source.has_labels else source
 
     def _source(self, mailbox: Mailbox, endpoint: Endpoint) -> SourceMailbox:
         server, quirks = endpoint.server(self.settings.target.timeout), endpoint.quirks
