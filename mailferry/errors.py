@@ -25,6 +25,7 @@ MailferryError
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
 ├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
 ├── OperationRefused               there is no such operation, batch or mailbox
+├── RequestRefused                 a request of the HTTP API asks for what there is not
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
 └── DnsFailed                      the public DNS did not tell who answers for a domain
@@ -191,6 +192,10 @@ class BatchBusy(MailferryError):
 
 class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
+
+
+class RequestRefused(MailferryError):
+    """The query of an HTTP request makes no sense: an unknown column, status or page."""
 
 
 class DomainRefused(MailferryError):
