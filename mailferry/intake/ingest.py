@@ -11,6 +11,8 @@ from datetime import datetime
 from mailferry.errors import BatchBusy, BatchRefused, Conflict, SealBroken
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
+from mailferry.intake.endpoint_files import FOLDER as ENDPOINTS
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
 from mailferry.intake.taking import LEFT, STARTED, Taken, left, updated, waiting, what_to_do
@@ -54,6 +56,7 @@ class Intake:
     admission: Admission
     reports: Reports
     blobs: Blobs
+    endpoints: EndpointFiles
     keys: KeyWrapper
     default_endpoint: Endpoint | None
     message_bytes: int
@@ -79,8 +82,8 @@ class Intake:
             blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
-            csv = read_csv(blob.data)
             options = self._options(name)
+            csv = read_csv(blob.data, passwords=options.login.by_password)
             self._check_time(name, options.schedule.complete_after)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
@@ -98,7 +101,9 @@ class Intake:
         batch that was removed has no such time."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        options = read_options(found.data if found else None, self.default_endpoint, self.message_bytes)
+        options = read_options(
+            found.data if found else None, self.default_endpoint, self.message_bytes, self.endpoints.named
+        )
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
@@ -179,6 +184,9 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            start_after=options.schedule.start_after,
+            notify=options.notify,
+            endpoint_name=options.endpoint_name,
             complete_after=options.schedule.complete_after,
         )
         if self.batches.insert(batch):
@@ -196,6 +204,9 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                start_after=batch.start_after,
+                notify=batch.notify,
+                endpoint_name=batch.endpoint_name,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
                 complete_after=batch.complete_after,
                 closed=None,
@@ -269,9 +280,10 @@ def check_taken_in(blobs: Blobs, batch: str) -> None:
 
 
 def batch_name(file: str) -> str | None:
-    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV."""
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies where the
+    definitions of endpoints do."""
     name, dot, kind = file.rpartition(".")
-    return name if name and dot and kind.lower() == "csv" else None
+    return name if name and dot and kind.lower() == "csv" and not file.startswith(ENDPOINTS) else None
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
@@ -291,5 +303,8 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if f"{name}/" == ENDPOINTS:
+        cause = f"No batch can have the name {name}: its reports would lie among the answers about endpoints."
+        raise BatchRefused(cause, "Give the file another name.")
     if len(name) > LONGEST_NAME:
         raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")

@@ -61,11 +61,14 @@ class Removal:
         if lines and not batch.removed and all(line.status is Status.REMOVING for line in lines):
             self.give_up(batch)
         due = [line for line in lines if line.status is Status.REMOVING and line.since <= before]
+        if not due and not batch.removed:
+            return
         with ThreadPoolExecutor(_WORKERS) as pool:
             gone = sum(pool.map(lambda line: self._remove(line, deadline), due))
         if batch.removed and self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:
+            self.batches.change(name, lambda found: replace(found, removals=found.removals + 1))
             log.info("Batch %s: %s of %s mailboxes are removed.", name, gone, len(due))
             self.reports.publish(name)
 

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint
+from mailferry.model import Endpoint, MailboxLine
+from mailferry.notify.rounds import Notifications, Round
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
@@ -52,11 +54,13 @@ class Watch:
     passes: Passes
     reports: Reports
     intake: Intake
+    endpoints: EndpointFiles
     commands: Commands
     completion: Completion
     removal: Removal
     rotation: Rotation
     credentials: Credentials
+    notifications: Notifications
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
@@ -72,6 +76,7 @@ class Watch:
         self._look_after_batches()
         self.rotation.run()
         self.credentials.tell(self.clock())
+        self.endpoints.run()
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):
@@ -131,6 +136,7 @@ class Watch:
         were written, and lines that have not: a worker that dies or is late leaves one that says "at work" of a mailbox
         that is at rest."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
+        messages = self.notifications.round()
         deadline = Deadline(REMOVAL_SECONDS)
         for batch in list(self.batches.all()):
             lines = list(self.batches.lines(batch.name))
@@ -143,6 +149,14 @@ class Watch:
                 self.reports.publish(batch.name)
             self.completion.look_after(batch, lines)
             self.removal.look_after(batch, lines, deadline)
+            self._notify(messages, batch, lines)
+
+    def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:
+        """Messages that can't be looked after must not keep the watch from everything else."""
+        try:
+            messages.look_after(batch, lines)
+        except Exception:
+            log.exception("The messages of batch %s could not be looked after.", batch.name)
 
 
 def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:
