@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
+from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
@@ -69,6 +70,11 @@ class SourceMailbox(LoggedIn):
         )
 
     @property
+    def has_labels(self) -> bool:
+        """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
+        return self._connection.has("X-GM-EXT-1")
+
+    @property
     def separator(self) -> str:
         """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
         return self._connection.separator or ""
@@ -116,6 +122,20 @@ class SourceMailbox(LoggedIn):
                 for start in range(low, high + 1, _AT_ONCE):
                     yield from fetch_identities(self._connection, range(start, min(start + _AT_ONCE, high + 1)))
 
+    def flags(self, first: int, last: int, since: int = 0) -> dict[int, tuple[str, ...]]:
+        """Flags by UID of the open folder's messages from UID `first` to `last`.
+
+        `since`: only of messages that changed after this mod-sequence (CHANGEDSINCE, RFC 7162 §3.1.4.1), where the
+        server has told one.
+        """
+        items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
+        try:
+            found = fetch_range(self._connection, first, last, items)
+            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+        except FetchRefused as refused:
+            server = self._connection.server
+            raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
+
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
 
@@ -133,7 +153,7 @@ class SourceMailbox(LoggedIn):
             if isinstance(body, bytes):
                 body = Body(body)
             if isinstance(body, Body) and not (self.profile.notices and is_notice(body)):
-                yield Message(uid, _flags(items), text_of(items.get(b"INTERNALDATE")), body)
+                yield Message(uid, flags_of(items), text_of(items.get(b"INTERNALDATE")), body)
 
     def exceeds(self, uid: int, size: int) -> bool:
         """Whether a message really has more than `size` bytes, whatever RFC822.SIZE claims: asks for one byte more.
@@ -159,6 +179,7 @@ class SourceMailbox(LoggedIn):
         return found
 
 
-def _flags(items: Items) -> tuple[str, ...]:
+def flags_of(items: Items) -> tuple[str, ...]:
+    """The flags in a FETCH response."""
     flags = items.get(b"FLAGS")
     return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()
