@@ -80,15 +80,13 @@ class Courier(ThrowAwayServer):
 
     def _maildir(self, user: str, folder: str = "") -> Path:
         """The maildir of a user's folder, made when it isn't there."""
-        top = self.base / "mail" / user
-        for maildir in (top / "Maildir", top / "Maildir" / folder):
-            for name in ("cur", "new", "tmp"):
-                (maildir / name).mkdir(parents=True, exist_ok=True)
-        (maildir / "maildirfolder").touch()
-        for path in (top, *top.rglob("*")):
-            if path.is_dir():
-                shutil.chown(path, "mail", "mail")
-        return maildir
+        top = self.base / "mail" / user / "Maildir"
+        for maildir in (top, top / folder):
+            if not (maildir / "cur").exists():
+                for path in (maildir.parent, maildir, *(maildir / name for name in ("new", "tmp", "cur"))):
+                    path.mkdir(parents=True, exist_ok=True)
+                    shutil.chown(path, "mail", "mail")
+        return top / folder
 
     def _judge(self, asked: BufferedIOBase, answer: BufferedIOBase) -> None:
         """As authdaemond does: environment lines, then AUTH with service, kind, user and password; the account back."""
