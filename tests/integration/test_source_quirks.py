@@ -21,6 +21,8 @@ from tests.support.imap_sim.protocol import Arguments, Hangup, Refused
 from tests.support.imap_sim.session import Answer, Command, Session, State
 
 ANN = "ann@example.test"
+#: A server on which everybody comes in by LOGIN.
+PASSWORDS = Behaviour(tuple(name for name in RICH if not name.startswith("AUTH=")))
 
 
 def stored(*folders: bytes, each: int = 3) -> Store:
@@ -162,10 +164,36 @@ def test_a_provider_without_a_place_just_now_is_waited_for(words: str) -> None:
         return login(session, arguments)
 
     table = {**COMMANDS, "LOGIN": Command(crowded, State.ANY)}
-    plain = Behaviour(tuple(name for name in RICH if not name.startswith("AUTH=")))
-    with migrated(stored(b"INBOX"), plain, table=table) as (engine, _, _):
+    with migrated(stored(b"INBOX"), PASSWORDS, table=table) as (engine, _, _):
         line = engine.line("batch")
         assert (line.status, line.counts.copied) == (Status.SYNCED, 3)
+
+
+# A server that gives new UIDs in every session, and calls them so.
+
+
+def test_uids_that_last_for_a_session_need_no_quirk() -> None:
+    def renumbering(session: Session, arguments: Arguments) -> Answer:
+        answer = login(session, arguments)
+        for folder in session.store.names(ANN):
+            session.store.new_uidvalidity(ANN, folder)
+        return answer
+
+    mail = stored(b"INBOX", b"Sent", each=40)
+    mail.add(ANN, b"INBOX", b"Message-ID: <0@5>\r\n\r\n0\r\n")  # as another one is
+    with (
+        SimServer(mail, PASSWORDS, table={**COMMANDS, "LOGIN": Command(renumbering, State.ANY)}) as source,
+        SimServer(Store()) as target,
+    ):
+        engine = Engine(settings_for((source.host, source.port), (target.host, target.port)))
+        engine.drop("batch", csv_of(ANN))
+        engine.run()
+        mail.add(ANN, b"INBOX", b"Message-ID: <new>\r\n\r\nnew\r\n")
+        engine.services.sync.run()
+        engine.run()
+        for folder in (b"INBOX", b"Sent"):
+            assert bodies(target.store, folder) == bodies(mail, folder)
+        assert target.verbs().count("APPEND") <= 82
 
 
 # Switches for servers that nobody has met yet, or that are met too late.
