@@ -9,6 +9,8 @@ from functions.engine import check_settings, start_telemetry
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
+from functions.plan_jobs import blueprint as plan_jobs
+from functions.plans import blueprint as plans
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
 from functions.watch import blueprint as watch
@@ -20,5 +22,5 @@ start_telemetry()
 check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api):
+for blueprint in (intake, mailbox_jobs, folder_jobs, plan_jobs, poison, sync, watch, api, plans):
     app.register_functions(blueprint)

@@ -25,6 +25,7 @@ MailferryError
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
 ├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
 ├── OperationRefused               there is no such operation, batch or mailbox
+│   └── PlanRefused                the plan is not at a stage for that
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
 ├── DnsFailed                      the public DNS did not tell who answers for a domain
@@ -194,6 +195,10 @@ class BatchBusy(MailferryError):
 
 class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
+
+
+class PlanRefused(OperationRefused):
+    """What was asked of a plan can't be done at its stage. Nothing was changed."""
 
 
 class DomainRefused(MailferryError):

@@ -36,7 +36,7 @@ class Size:
     way: Way
 
 
-def measure(source: SourceMailbox, folders: Sequence[ListedFolder], late: Callable[[], bool]) -> Size:
+def measured_size(source: SourceMailbox, folders: Sequence[ListedFolder], late: Callable[[], bool]) -> Size:
     """The size of these folders of the mailbox. Raises any `ServerError`.
 
     Once it is `late`, folders are no longer opened: their messages are taken to be of the usual size so far.

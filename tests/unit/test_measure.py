@@ -18,7 +18,7 @@ COUNTS: dict[bytes, Answer] = {
 
 def size_of(scripted: ScriptedServer, *, late: bool = False) -> Size:
     with scripted, SourceMailbox.open(scripted.server, LOGIN) as source:
-        return measure(source, source.folders(), lambda: late)
+        return measured_size(source, source.folders(), lambda: late)
 
 
 def test_a_server_that_adds_up_is_asked_for_no_message() -> None:

@@ -136,7 +136,8 @@ def test_the_watch_tells_of_queues_mailboxes_and_lag(engine: Engine, told: Caugh
     assert active["mailbox"] == mailbox.id
     assert 100 <= active["idle_seconds"] < 110
     depth = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_DEPTH)}
-    assert depth == {MAILBOX_JOBS: 1, FOLDER_JOBS: 0, f"{MAILBOX_JOBS}-poison": 0, f"{FOLDER_JOBS}-poison": 0}
+    others = (FOLDER_JOBS, PLAN_JOBS, *(f"{jobs}-poison" for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS)))
+    assert depth == {MAILBOX_JOBS: 1} | dict.fromkeys(others, 0)
     age = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_AGE)}
     assert 100 <= age[MAILBOX_JOBS] < 110
     assert age[FOLDER_JOBS] == 0
