@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mailferry.source.mailbox import SourceMailbox
-from mailferry.source.measure import SAMPLE, Size, Way, measure
+from mailferry.source.measure import SAMPLE, Size, Way, measured_size
 from tests.unit.imap.scripted import LOGIN, Answer, ScriptedServer
 
 OK = b"<tag> OK done\r\n"
