@@ -23,9 +23,12 @@ MailferryError
 ├── FolderGone                     the folder no longer exists on the server
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
-├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── BatchBusy                      mailboxes or a CSV of the batch are at work, and what was asked for must wait
 ├── OperationRefused               there is no such operation, batch or mailbox
 │   └── PlanRefused                the plan is not at a stage for that
+├── FileRefused                    a file that the HTTP API does not take, by its name or size
+├── ReportTooLarge                 a report that does not go over HTTP
+├── RequestRefused                 a request of the HTTP API asks for what there is not
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
 ├── DnsFailed                      the public DNS did not tell who answers for a domain
@@ -190,7 +193,7 @@ class KeyUnavailable(MailferryError):
 
 
 class BatchBusy(MailferryError):
-    """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""
+    """What was asked for can't be done while mailboxes of the batch run or wait for their turn, or its CSV does."""
 
 
 class OperationRefused(MailferryError):
@@ -199,6 +202,18 @@ class OperationRefused(MailferryError):
 
 class PlanRefused(OperationRefused):
     """What was asked of a plan can't be done at its stage. Nothing was changed."""
+
+
+class FileRefused(MailferryError):
+    """A file for the container `batches` has a name or a size that is not taken. Nothing was put there."""
+
+
+class ReportTooLarge(MailferryError):
+    """A report is too large to go over HTTP; it lies in the storage account."""
+
+
+class RequestRefused(MailferryError):
+    """The query of an HTTP request makes no sense: an unknown column, status or page."""
 
 
 class DomainRefused(MailferryError):

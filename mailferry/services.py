@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
+from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
@@ -24,19 +27,23 @@ from mailferry.planning.plans import Planning
 from mailferry.planning.proposing import Proposing
 from mailferry.planning.reading import Reading
 from mailferry.planning.starting import Starting
+from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
+from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
 from mailferry.secrets.seal import KeyWrapper
 from mailferry.settings import Settings
+from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
+from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
@@ -51,6 +58,7 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -72,6 +80,8 @@ class Services:
     domains: DomainChecks
     planning: Planning
     drops: Drops
+    files: Files
+    shelf: Shelf
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -83,7 +93,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     reports = Reports(batches, folders, ledger, storage.blobs, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
-    sessions = Sessions(settings, batches, admission, keys, tokens)
+    google = GoogleTokens(settings.google, clock) if settings.google else None
+    homes = HomeStore(storage)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
@@ -101,12 +113,14 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
-    operations = Operations(mailboxes, folders, batches, admission, reports, clock)
+    removal = Removal(mailboxes, folders, batches, reports, clock)
+    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    sync = Sync(batches, admission)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues),
+        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
-        sync=Sync(batches, admission),
+        sync=sync,
         watch=Watch(
             mailboxes,
             folders,
@@ -117,6 +131,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             intake,
             endpoints,
             Commands(operations, storage.blobs, clock),
+            Completion(batches, sync, reports, clock),
+            removal,
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
@@ -132,6 +148,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
         planning=planning,
         drops=Drops(intake, planning),
+        files=Files(batches, storage.blobs),
+        shelf=Shelf(batches, storage.blobs),
     )
 
 

@@ -11,7 +11,6 @@ from mailferry.errors import LoginRefused, MailferryError, Permanent, SettingsEr
 from mailferry.imap.values import Login, Server
 from mailferry.report.estimates import seconds_for
 from mailferry.secrets.seal import KeyWrapper, Seal
-from mailferry.source.introduction import GOOGLE
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.source.measure import Size, measured_size
 from mailferry.state.admission import Admission
@@ -44,7 +43,7 @@ def measure_mailbox(server: Server, login: Login, root: str, late: Callable[[], 
     """Log in and measure. Raises any `ServerError`, and `FolderGone` for a root that is not there."""
     with SourceMailbox.open(server, login) as source:
         folders = below(source.folders(everybodys=bool(root)), root, source.separator)
-        return Found(measured_size(source, folders, late), source.introduction().software == GOOGLE)
+        return Found(measured_size(source, folders, late), source.has_labels)
 
 
 @dataclass(frozen=True, slots=True)

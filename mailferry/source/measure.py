@@ -9,7 +9,7 @@ from enum import StrEnum
 from mailferry.errors import FolderGone
 from mailferry.imap.folder import NOT_PERSONAL
 from mailferry.imap.values import FolderSize, ListedFolder
-from mailferry.source.mailbox import SourceMailbox
+from mailferry.source.mailbox import NOT_MAIL, SourceMailbox
 
 #: Messages of one folder whose sizes are asked for; the sizes of others are taken to be like these.
 SAMPLE = 500
@@ -48,9 +48,8 @@ def measured_size(source: SourceMailbox, folders: Sequence[ListedFolder], late: 
         return Size(sum(size.messages for size in told), sum(size.bytes for size in told), Way.STATUS)
     counts = {folder.name: _messages(source, folder) for folder in wanted}
     messages = sum(counts.values())
-    # Gmail's quota is that of Drive and Photos too, as is that of others who show all mail in one folder.
-    whole = all(_ALL not in folder.attributes for folder in folders)
-    if whole and (used := source.storage_used()) is not None:
+    # Gmail's quota is that of Drive and Photos too.
+    if not source.has_labels and (used := source.storage_used()) is not None:
         return Size(messages, used, Way.QUOTA)
     seen, total = 0, 0
     for folder in sorted(wanted, key=lambda folder: -counts[folder.name]):
@@ -63,7 +62,7 @@ def measured_size(source: SourceMailbox, folders: Sequence[ListedFolder], late: 
 
 def _each_message_once(folders: Sequence[ListedFolder]) -> list[ListedFolder]:
     if not any(_ALL in folder.attributes for folder in folders):
-        return [folder for folder in folders if NOT_PERSONAL not in folder.attributes]
+        return [folder for folder in folders if not folder.attributes & {NOT_PERSONAL, NOT_MAIL}]
     return [folder for folder in folders if folder.attributes & {_ALL, *_BESIDE_ALL}]
 
 

@@ -77,6 +77,6 @@ def test_gmails_labels_do_not_count_a_message_again_and_its_quota_is_not_that_of
         rb'STATUS "\[Gmail\]/Spam': b'* STATUS "[Gmail]/Spam" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7)\r\n' + OK,
         rb"UID FETCH": b"".join(b"* 1 FETCH (UID %d RFC822.SIZE 10)\r\n" % uid for uid in (1, 5, 9)) + OK,
     }
-    scripted = ScriptedServer(script, capabilities=b"IMAP4rev1 QUOTA")
+    scripted = ScriptedServer(script, capabilities=b"IMAP4rev1 QUOTA X-GM-EXT-1")
     assert size_of(scripted) == Size(3, 30, Way.SAMPLED)
     assert b"GETQUOTAROOT" not in scripted.verbs

@@ -19,6 +19,7 @@ from mailferry.state.folders import Claim, Folder, Versioned
 from mailferry.state.jobs import (
     FOLDER_JOBS,
     MAILBOX_JOBS,
+    PLAN_JOBS,
     FolderJob,
     MailboxJob,
     read_folder_job,
