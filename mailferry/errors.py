@@ -34,7 +34,8 @@ MailferryError
 ├── DnsFailed                      the public DNS did not tell who answers for a domain
 ├── TemplateRefused                a template of messages can't be used
 ├── SenderRefused                  nothing can be sent as this sender
-└── MessageNotSent                 one message was not sent, and will not be
+├── MessageNotSent                 one message was not sent, and will not be
+└── DirectoryRefused               a user or licence could not be made, looked for or assigned
 """
 
 from __future__ import annotations
@@ -240,3 +241,11 @@ class SenderRefused(MailferryError):
 
 class MessageNotSent(MailferryError):
     """Microsoft 365 refused this one message for good."""
+
+
+class DirectoryRefused(MailferryError):
+    """Entra did not do what was asked for a user or licence; with `of_all`, it would do it for nobody."""
+
+    def __init__(self, cause: str, remedy: str, *, of_all: bool = False) -> None:
+        super().__init__(cause, remedy)
+        self.of_all = of_all

@@ -27,6 +27,8 @@ from mailferry.planning.plans import Planning
 from mailferry.planning.proposing import Proposing
 from mailferry.planning.reading import Reading
 from mailferry.planning.starting import Starting
+from mailferry.provision.directory import Directory
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
@@ -137,6 +139,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             planning,
+            Provisioning(Directory(graph) if graph else None, storage.blobs, clock),
             storage.queues,
             storage.blobs,
             clock,

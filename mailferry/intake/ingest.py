@@ -36,8 +36,10 @@ log = logging.getLogger(__name__)
 CONTAINER = "batches"
 #: Plans lie here.
 PLANS = "plans/"
+#: CSVs of users to be made lie here.
+PROVISION = "provision/"
 #: Folders of the container in which no file makes a batch, or is a command to one.
-NO_BATCHES = (ENDPOINTS, PLANS)
+NO_BATCHES = (ENDPOINTS, PLANS, PROVISION)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 

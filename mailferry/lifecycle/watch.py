@@ -17,6 +17,7 @@ from mailferry.lifecycle.rotation import Rotation
 from mailferry.model import Endpoint, MailboxLine, Status
 from mailferry.notify.rounds import Notifications, Round
 from mailferry.planning.plans import Planning
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batch, Batches
@@ -64,6 +65,7 @@ class Watch:
     credentials: Credentials
     notifications: Notifications
     planning: Planning
+    provisioning: Provisioning
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
@@ -78,6 +80,7 @@ class Watch:
             self._look_after(endpoint)
         self._take_unannounced()
         self.planning.look_after()
+        self.provisioning.look_after()
         self._look_after_batches()
         self.rotation.run()
         self.credentials.tell(self.clock())
