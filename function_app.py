@@ -11,6 +11,7 @@ from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
+from functions.validation import blueprint as validation
 from functions.watch import blueprint as watch
 
 # The Azure SDK logs every request it makes at INFO.
@@ -20,5 +21,5 @@ start_telemetry()
 check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api):
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, validation):
     app.register_functions(blueprint)

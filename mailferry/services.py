@@ -20,6 +20,7 @@ from mailferry.model import Endpoint
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.status import StatusPages
+from mailferry.report.validation import ValidationReports
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
@@ -34,6 +35,7 @@ from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.storage import Storage
+from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
@@ -41,6 +43,7 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -60,6 +63,7 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    validation: ValidationReports
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -68,7 +72,11 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
     ledger, admission = Ledger(storage), Admission(storage, clock)
-    reports = Reports(batches, folders, ledger, storage.blobs, clock)
+    validations = Validations(storage)
+    validation = ValidationReports(
+        batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
+    )
+    reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     sessions = Sessions(settings, batches, admission, keys, tokens)
@@ -91,7 +99,14 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     operations = Operations(mailboxes, folders, batches, admission, reports, clock)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues),
+        plans=Plans(
+            sessions,
+            check,
+            passes,
+            folders,
+            storage.queues,
+            Measures(sessions, check, passes, folders, validations),
+        ),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=Sync(batches, admission),
         watch=Watch(
@@ -115,6 +130,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        validation=validation,
     )
 
 

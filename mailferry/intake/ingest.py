@@ -24,7 +24,7 @@ from mailferry.state.admission import Admission, Ticket
 from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
+from mailferry.state.mailboxes import Held, Mailbox, Mailboxes, mailbox_id
 from mailferry.state.storage import BlobInfo, Blobs
 from mailferry.telemetry import batches
 from mailferry.telemetry.names import INTAKE
@@ -222,6 +222,7 @@ class Intake:
             since=now,
             updated=now,
             way=options.login,
+            validate=options.validate,
         )
         actor = f"{name}.csv"
         if self.mailboxes.insert(fresh, actor):
@@ -262,15 +263,20 @@ def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
         failures=0,
         updated=fresh.updated,
     )
-    if restarted and known.last_synced is None and not known.active and not known.stopped:
-        return replace(changed, status=fresh.status, why=fresh.why, remedy="", since=fresh.since)
+    if known.active:  # a validation that is no longer asked for goes on as the first pass
+        return replace(changed, validate=known.validate and fresh.validate)
+    if not restarted:
+        return changed
+    changed = replace(changed, validate=fresh.validate)
+    if known.stopped or known.last_synced is None:
+        return replace(changed, status=fresh.status, held=Held.NOT, why=fresh.why, remedy="", since=fresh.since)
     return changed
 
 
 def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
     """Whether dropping it again starts a pass: it never ran, it failed, it was shredded, or it is another
-    source mailbox now. What a person has stopped stays stopped."""
-    if known.active or known.stopped:
+    source mailbox now; with `validate` it is validated instead. What a person has stopped stays stopped."""
+    if known.active or (known.stopped and known.held is not Held.VALIDATED):
         return False
     return known.status is not Status.SYNCED or known.shredded or _another_source(known, fresh)
 

@@ -11,6 +11,7 @@ from itertools import batched
 from mailferry.model import Item, MailboxLine, Problem
 from mailferry.report.summary import summary_html
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
+from mailferry.report.validation import ValidationReports
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders
@@ -34,10 +35,12 @@ class Reports:
     folders: Folders
     ledger: Ledger
     blobs: Blobs
+    validation: ValidationReports
     clock: Clock = utc_now
 
     def publish(self, name: str) -> None:
-        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now."""
+        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now, and what
+        its validation has found since."""
         batch = self.batches.get(name)
         if batch is None:
             return
@@ -50,6 +53,7 @@ class Reports:
             self._write(name, table, items_csv(table, items), _CSV)
         summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], batch.notes)
         self._write(name, "summary.html", summary, "text/html; charset=utf-8")
+        self.validation.publish(name)
         self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from mailferry.imap.body import Body
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
-from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message, MessageSize
+from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Message, MessageSize
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.notice import is_notice
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
@@ -42,6 +43,10 @@ class SourceMailbox(LoggedIn):
         """
         return list_folders(self._connection, everybodys=everybodys)
 
+    def introduction(self) -> Introduction:
+        """What the server says of itself."""
+        return introduction_of(self._connection)
+
     @property
     def separator(self) -> str:
         """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
@@ -50,6 +55,10 @@ class SourceMailbox(LoggedIn):
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
         return folder_status(self._connection, folder)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open, without opening it; None where the server can't tell."""
+        return folder_size(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only (RFC 3501 §6.3.2). Raises `FolderGone`.

@@ -37,6 +37,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     },
     "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
+    "validation": {"type": "httpTrigger", "route": "batches/{batch}/validation", "methods": ["GET"]},
 }
 
 type Binding = dict[str, object]
