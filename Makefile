@@ -74,7 +74,7 @@ peers:
 	@command -v offlineimap >/dev/null || ( $(call apt_install,offlineimap3) ) || true
 
 # The first Python that is new enough; Debian keeps ensurepip in a package of its own.
-$(READY): requirements.txt requirements-dev.txt constraints.txt
+$(READY): requirements.txt requirements-cli.txt requirements-dev.txt constraints.txt
 	@mkdir -p $(CACHE)
 	@for python in python3.13 python3 python3.14; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null; then break; fi; python=; \

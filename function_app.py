@@ -6,6 +6,7 @@ import azure.functions as func
 
 from functions.api import blueprint as api
 from functions.engine import check_settings, start_telemetry
+from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
@@ -21,5 +22,5 @@ start_telemetry()
 check_settings()
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, validation):
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files, validation):
     app.register_functions(blueprint)

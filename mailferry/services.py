@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
+from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.operations import Operations
@@ -17,8 +18,10 @@ from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
+from mailferry.notify.rounds import Notifications
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
+from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
 from mailferry.report.validation import ValidationReports
 from mailferry.secrets.key_vault import VaultKey
@@ -26,6 +29,7 @@ from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
 from mailferry.secrets.seal import KeyWrapper
 from mailferry.settings import Settings
+from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
@@ -34,9 +38,11 @@ from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
+from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
 from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
+from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
 from mailferry.telemetry.addresses import Addresses
@@ -64,6 +70,8 @@ class Services:
     operations: Operations
     domains: DomainChecks
     validation: ValidationReports
+    files: Files
+    shelf: Shelf
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -79,7 +87,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
-    sessions = Sessions(settings, batches, admission, keys, tokens)
+    google = GoogleTokens(settings.google, clock) if settings.google else None
+    sessions = Sessions(settings, batches, admission, keys, tokens, google)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
@@ -121,6 +130,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Commands(operations, storage.blobs, clock),
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
+            Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -131,6 +141,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
         validation=validation,
+        files=Files(batches, storage.blobs),
+        shelf=Shelf(batches, storage.blobs),
     )
 
 
@@ -139,6 +151,10 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:
+    return Outbox(graph, settings.notify_from) if graph and settings.notify_from else None
 
 
 def _keys(settings: Settings) -> KeyWrapper:

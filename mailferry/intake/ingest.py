@@ -96,8 +96,8 @@ class Intake:
             blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
-            csv = read_csv(blob.data)
             options = self._options(name)
+            csv = read_csv(blob.data, passwords=options.login.by_password)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return
@@ -170,6 +170,8 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            start_after=options.schedule.start_after,
+            notify=options.notify,
             endpoint_name=options.endpoint_name,
         )
         if self.batches.insert(batch):
@@ -187,6 +189,8 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                start_after=batch.start_after,
+                notify=batch.notify,
                 endpoint_name=batch.endpoint_name,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
             ),

@@ -12,10 +12,11 @@ from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint
+from mailferry.model import Endpoint, MailboxLine
+from mailferry.notify.rounds import Notifications, Round
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
@@ -52,6 +53,7 @@ class Watch:
     commands: Commands
     rotation: Rotation
     credentials: Credentials
+    notifications: Notifications
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
@@ -126,6 +128,7 @@ class Watch:
         """Bring the reports of batches up to date that have changed since they were written, and lines that have not:
         a worker that dies or is late leaves one that says "at work" of a mailbox that is at rest."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
+        messages = self.notifications.round()
         for batch in list(self.batches.all()):
             lines = list(self.batches.lines(batch.name))
             rounds.batch(batch.name, lines, self.clock())
@@ -135,6 +138,14 @@ class Watch:
             changed = max((line.updated for line in lines), default=None)
             if changed and (batch.reported is None or changed > batch.reported):
                 self.reports.publish(batch.name)
+            self._notify(messages, batch, lines)
+
+    def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:
+        """Messages that can't be looked after must not keep the watch from everything else."""
+        try:
+            messages.look_after(batch, lines)
+        except Exception:
+            log.exception("The messages of batch %s could not be looked after.", batch.name)
 
 
 def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:

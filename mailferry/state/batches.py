@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mailferry.errors import Conflict
 from mailferry.model import MailboxLine
+from mailferry.notify.wanted import NOBODY, Notify
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.folders import Folder, total_counts
 from mailferry.state.mailboxes import Mailbox
@@ -50,6 +51,8 @@ class Batch:
     reported: datetime | None = None
     selection: Selection = EVERYTHING
     priority: int = USUAL_PRIORITY
+    start_after: datetime | None = None
+    notify: Notify = NOBODY
     endpoint_name: str = ""
 
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
-from mailferry.imap.values import Login
+from mailferry.imap.values import Login, LoginKind, Server
 from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
+from mailferry.source.google_tokens import GoogleTokens
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
@@ -29,6 +30,7 @@ class Sessions:
     admission: Admission
     keys: KeyWrapper
     tokens: TokenSource | None
+    google: GoogleTokens | None
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -38,12 +40,11 @@ class Sessions:
         if endpoint is None:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
         server = endpoint.server(self.settings.target.timeout)
-        login = Login(mailbox.user, password=self._password(mailbox), way=mailbox.way)
         connect = self._to_target(mailbox)
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = SourceMailbox.open(server, login)
+                source = self._source(mailbox, server)
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -54,6 +55,21 @@ class Sessions:
                 yield Ends(source, targets)
             finally:
                 targets.close()
+
+    def _source(self, mailbox: Mailbox, server: Server) -> SourceMailbox:
+        if mailbox.way.kind is not LoginKind.GOOGLE:
+            return SourceMailbox.open(server, Login(mailbox.user, password=self._password(mailbox), way=mailbox.way))
+        if self.google is None:
+            raise SettingsError(
+                "The batch's mailboxes are opened by a Google service account, but GOOGLE_SERVICE_ACCOUNT is not set.",
+                "Set it to the JSON key of the service account, then retry the mailboxes.",
+            )
+        token = self.google.token(mailbox.user)
+        try:
+            return SourceMailbox.open(server, Login(mailbox.user, token=token, way=mailbox.way))
+        except LoginRefused:
+            self.google.forget(mailbox.user)
+            raise
 
     def _password(self, mailbox: Mailbox) -> str:
         batch = self.batches.get(mailbox.batch)

@@ -62,6 +62,7 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
         *("legacy", {"name": "1.x_Y-z"}, {"name": "legacy", "login": {"kind": "sasl-plain", "user": "cyrus"}}),
+        {"login": {"kind": "Google-Service-Account"}},
     ],
     "include_folders": [[], ["INBOX", "Projects/*"], [" a "]],
     "exclude_folders": [["Lists/?", "[Gmail]/*", "\\Trash"]],
@@ -74,6 +75,11 @@ GOOD: dict[str, list[object]] = {
     "largest_message": [1, MOST, "1 MB", "35MB", "2048 MB"],
     "priority": [1, 5, 9],
     "start_after": ["2026-12-01T20:00:00+01:00", "2026-12-01T19:00Z", "2028-02-29T23:59:59-11:30"],
+    "notify": [
+        {},
+        {"addresses": ["it@contoso.com", "o'neil+mail@sub.contoso.co.uk"], "users": "send"},
+        {"addresses": [], "users": "off"},
+    ],
 }
 #: Values that no option takes, and those that look right.
 BAD: dict[str, list[object]] = {
@@ -106,6 +112,11 @@ BAD: dict[str, list[object]] = {
         "2026-12-01 20:00:00Z",
         "2026-12-01T20:00:00+25:00",
         "2026-12-01T20:00:00Z\n",
+    ],
+    "notify": [
+        *("send", [], {"users": "Send"}, {"users": True}, {"adresses": []}, {"addresses": "it@contoso.com"}),
+        *({"addresses": [bad]} for bad in ("it", "it@contoso", "a@b@c.de", "Anna <a@b.de>", "a@b.de,c@d.ef", "", 3)),
+        {"addresses": ["it@contoso.com"] * 21},
     ],
 }
 NEVER: list[object] = [None, 1.5, [[]], {"": None}]
