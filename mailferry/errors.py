@@ -23,7 +23,7 @@ MailferryError
 ├── FolderGone                     the folder no longer exists on the server
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
-├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── BatchBusy                      mailboxes or a CSV of the batch are at work, and what was asked for must wait
 ├── OperationRefused               there is no such operation, batch or mailbox
 ├── FileRefused                    a file that the HTTP API does not take, by its name or size
 ├── ReportTooLarge                 a report that does not go over HTTP
@@ -191,7 +191,7 @@ class KeyUnavailable(MailferryError):
 
 
 class BatchBusy(MailferryError):
-    """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""
+    """What was asked for can't be done while mailboxes of the batch run or wait for their turn, or its CSV does."""
 
 
 class OperationRefused(MailferryError):

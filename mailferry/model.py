@@ -18,8 +18,16 @@ class Status(StrEnum):
     SYNCED = "Synced"
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
+    COMPLETING = "Completing"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_WARNINGS = "CompletedWithWarnings"
     FAILED = "Failed"
     STOPPED = "Stopped"
+    REMOVING = "Removing"
+
+
+#: A mailbox has arrived for good: no pass touches it any more.
+COMPLETED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ class Counts:
     `unselected` (left out by the batch's options `messages_after`, `messages_before` and `largest_message`).
     The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
     from the target before they were verified, `missing` have gone again since, `unchecked` were not recognised
-    there, and the target gave no UID for them. `bytes` is what was sent.
+    there, and the target gave no UID for them. `flags_updated` is how often a message got the flags that it has at the
+    source by now. `bytes` is what was sent.
     """
 
     messages: int = 0
@@ -63,6 +72,7 @@ class Counts:
     unchecked: int = 0
     bytes: int = 0
     unselected: int = 0
+    flags_updated: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -97,6 +107,7 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
 
 
 class ItemKind(StrEnum):

@@ -10,9 +10,11 @@ from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
@@ -105,7 +107,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         settings.limits.message_bytes,
         clock,
     )
-    operations = Operations(mailboxes, folders, batches, admission, reports, clock)
+    removal = Removal(mailboxes, folders, batches, reports, validations, clock)
+    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    sync = Sync(batches, admission)
     return Services(
         intake=intake,
         plans=Plans(
@@ -117,7 +121,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Measures(sessions, check, passes, folders, validations),
         ),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
-        sync=Sync(batches, admission),
+        sync=sync,
         watch=Watch(
             mailboxes,
             folders,
@@ -128,6 +132,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             intake,
             endpoints,
             Commands(operations, storage.blobs, clock),
+            Completion(batches, sync, reports, clock),
+            removal,
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),

@@ -5,8 +5,8 @@
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
      "root_folder": "Old mailbox", "keep_skipped": true,
      "messages_after": "2020-01-01", "messages_before": "2026-01-01", "largest_message": "35 MB",
-     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "validate": true,
-     "notify": {"addresses": ["it@contoso.com"], "users": "dry-run"}}
+     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "complete_after": "2026-12-05T06:00:00+01:00",
+     "validate": true, "notify": {"addresses": ["it@contoso.com"], "users": "dry-run"}}
 
 Everything may be left out; what is left out of `endpoint`, whose other forms endpoint_options.py shows, comes from the
 default endpoint.
@@ -42,6 +42,7 @@ _TOP_KEYS = (
     "largest_message",
     "priority",
     "start_after",
+    "complete_after",
     "validate",
     "notify",
 )

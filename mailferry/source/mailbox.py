@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
@@ -98,6 +99,20 @@ class SourceMailbox(LoggedIn):
             for low, high in self.uids(first, last):
                 for start in range(low, high + 1, _AT_ONCE):
                     yield from fetch_identities(self._connection, range(start, min(start + _AT_ONCE, high + 1)))
+
+    def flags(self, first: int, last: int, since: int = 0) -> dict[int, tuple[str, ...]]:
+        """Flags by UID of the open folder's messages from UID `first` to `last`.
+
+        `since`: only of messages that changed after this mod-sequence (CHANGEDSINCE, RFC 7162 §3.1.4.1), where the
+        server has told one.
+        """
+        items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
+        try:
+            found = fetch_range(self._connection, first, last, items)
+            return {uid: _flags(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+        except FetchRefused as refused:
+            server = self._connection.server
+            raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.

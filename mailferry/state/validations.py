@@ -130,6 +130,18 @@ class Validations:
             with suppress(Conflict):  # somebody else has done so, or has found it anew
                 self._tables.commit(BATCHES, partition, [Delete(key, row.etag)])
 
+    def remove(self, batch: str, mailbox: str) -> None:
+        """Delete what was found of a mailbox that is being removed."""
+        self._delete(batch, _MAILBOX + mailbox)
+
+    def remove_summary(self, batch: str) -> None:
+        """Delete the summary of a batch that is being removed."""
+        self._delete(batch, _SUMMARY)
+
+    def _delete(self, batch: str, key: str) -> None:
+        with suppress(Conflict):  # there is none
+            self._tables.commit(BATCHES, batch_key(batch), [Delete(key)])
+
     def all(self, batch: str, mailboxes: Sequence[str] | None = None) -> dict[str, Validation]:
         """The batch's validated mailboxes by id; of `mailboxes`, ascending ids, where they are given."""
         start = _MAILBOX + mailboxes[0] if mailboxes else ""

@@ -23,7 +23,7 @@ from mailferry.telemetry.names import PLAN
 from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
-from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_new_messages
+from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_changed_flags, with_new_messages
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, Mapping
@@ -198,7 +198,7 @@ class _Look:
         if status is None:
             return None
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
-            return with_new_messages(folder, status)
+            return with_changed_flags(with_new_messages(folder, status), status)
         try:
             name, folder = self.maker.made(folder)
         except NameRefused as refused:

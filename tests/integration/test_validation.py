@@ -384,3 +384,13 @@ def test_rows_come_in_pages_with_those_that_are_not_validated_yet() -> None:
                 break
         assert sorted(seen) == users
         assert (page["mailboxes"], page["ready"], page["messages"]) == (7, 7, 7)
+
+
+def test_a_batch_that_is_removed_leaves_no_finding_behind() -> None:
+    with place(store(INBOX=3)) as here:
+        here.drop()
+        here.ask(Operation.REMOVE)
+        here.engine.services.watch.run()
+        assert here.engine.services.validation.page("batch") is None
+        validations = Validations(here.engine.storage)
+        assert (validations.all("batch"), validations.measured(mailbox_id(ANN), 1)) == ({}, [])

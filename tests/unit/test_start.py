@@ -100,6 +100,7 @@ def test_a_start_that_was_cut_off_is_finished_by_the_next(engine: Engine, monkey
         (Operation.RESUME, "only validated: start it"),
         (Operation.PAUSE, "validated, nothing runs"),
         (Operation.RETRY, "Stopped, not failed"),
+        (Operation.COMPLETE, "only validated: start it"),
     ],
 )
 def test_other_operations_leave_a_validated_mailbox_and_say_why(engine: Engine, operation: Operation, why: str) -> None:
