@@ -21,6 +21,7 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.notify.rounds import Notifications
+from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.shelf import Shelf
@@ -37,6 +38,7 @@ from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
+from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
@@ -51,6 +53,8 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.folder_plan import FolderPlans
+from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
@@ -90,7 +94,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
-    sessions = Sessions(settings, batches, admission, keys, tokens, google)
+    homes = HomeStore(storage)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
@@ -110,6 +115,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
+    plans = FolderPlans(check, GmailLabels(homes, LabelLists(storage.blobs)))
     return Services(
         intake=intake,
         plans=Plans(
@@ -118,7 +124,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             passes,
             folders,
             storage.queues,
-            Measures(sessions, check, passes, folders, validations),
+            plans,
+            Measures(sessions, check, passes, folders, validations, plans),
         ),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=sync,

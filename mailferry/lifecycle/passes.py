@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.lifecycle.arrival import in_target, warnings
+from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
 from mailferry.model import Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -142,7 +142,8 @@ class Passes:
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
             left = any(folder.refused for folder in folders)
             status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            return self._with_status(done, status, why, _REFUSED_REMEDY if left else "")
+            remedy = _REFUSED_REMEDY if left else remedy_of_source(folders)
+            return self._with_status(done, status, why, remedy)
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 

@@ -16,7 +16,7 @@ from mailferry.target.mailbox_facts import MailboxFacts
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_map import Mapping
-from mailferry.transfer.folder_plan import folder_plan
+from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.folder_roles import is_personal
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -41,6 +41,7 @@ class Measures:
     passes: Passes
     folders: Folders
     validations: Validations
+    plans: FolderPlans
 
     def take(self, mailbox: Mailbox) -> bool:
         """Measure until the soft deadline; False when that came first, or when the mailbox was started meanwhile.
@@ -53,7 +54,10 @@ class Measures:
         with self.sessions.open(mailbox) as ends:
             batch = self.passes.batches.get(mailbox.batch)
             known = (versioned.folder for versioned in self.folders.all(mailbox.id))
-            plan = folder_plan(ends, mailbox, batch, self.check, known)
+            plan = self.plans.plan(ends, mailbox, batch, known, deadline)
+            if plan is None:
+                self.passes.note(mailbox, "Validating: the labels of its messages are being read.")
+                return False
             listed = [one for order, mapping in enumerate(plan.mappings) if (one := _listed(mailbox, mapping, order))]
             found = self._measured(ends.source, listed, mailbox, deadline)
             if len(found) < len(listed) or not all(folder.done for folder in found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, Mapping
-from mailferry.transfer.folder_plan import folder_plan
+from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.folder_roles import is_personal
 from mailferry.transfer.measure import Measures
 from mailferry.transfer.sessions import Sessions
@@ -57,6 +56,7 @@ class Plans:
     passes: Passes
     folders: Folders
     queues: Queues
+    plans: FolderPlans
     measures: Measures
 
     def run(self, job: MailboxJob) -> None:
@@ -99,12 +99,14 @@ class Plans:
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
             batch = self.passes.batches.get(mailbox.batch)
-            plan = folder_plan(ends, mailbox, batch, self.check, rows.all())
+            plan = self.plans.plan(ends, mailbox, batch, rows.all(), deadline)
+            if plan is None:
+                return False
             mappings, there = plan.mappings, plan.there
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
             maker = FolderMaker(ends, plan.rules, given)
             statuses = {folder.name: folder.status for folder in there}
-            look = _Look(ends, statuses, maker, _source_id(mailbox), batch.selection if batch else EVERYTHING)
+            look = _Look(ends, statuses, maker, mailbox.source_id, batch.selection if batch else EVERYTHING)
             unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
@@ -197,6 +199,7 @@ class _Look:
         status = self._status(mapping.source, folder)
         if status is None:
             return None
+        folder = replace(folder, cut_off=self.ends.source.profile.cut_off(status.messages))
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
             return with_changed_flags(with_new_messages(folder, status), status)
         try:
@@ -217,11 +220,6 @@ class _Look:
         except FolderGone:
             log.info("A folder was listed but can't be opened; it is left to the next pass.")
             return None
-
-
-def _source_id(mailbox: Mailbox) -> str:
-    """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
-    return hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
 
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:

@@ -25,6 +25,7 @@ from mailferry.transfer import measure
 from mailferry.transfer.deadline import Deadline
 from tests.support.dovecot import Dovecot
 from tests.support.engine import Engine, csv_of, engine_between, settings_for
+from tests.support.gmail.world import USER, world
 from tests.support.imap_sim import Behaviour, SimServer, Store
 from tests.support.imap_sim.behaviour import RICH
 from tests.support.mail import fill_user, mail_of, messages
@@ -344,21 +345,32 @@ def test_one_that_is_paused_while_it_is_validated_is_validated_when_it_is_resume
         assert here.untouched
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "about", "words"),
-    [
-        (Behaviour(greeting="OK The Microsoft Exchange IMAP4 service is ready."), "The source is Exchange", "hybrid"),
-        (Behaviour(capabilities=(*RICH, "X-GM-EXT-1")), "The source is Google", "Drive"),
-    ],
-)
-def test_a_source_of_a_certain_kind_is_recognised_and_advised_about(
-    behaviour: Behaviour, about: str, words: str
-) -> None:
-    with place(store(INBOX=1), behaviour) as here:
+def test_a_source_that_is_exchange_is_recognised_and_other_ways_are_advised() -> None:
+    exchange = Behaviour(greeting="OK The Microsoft Exchange IMAP4 service is ready.")
+    with place(store(INBOX=1), exchange) as here:
         here.drop()
         (advice,) = here.page()["advice"]
-        assert advice["about"] == about
-        assert words in advice["remedy"]
+        assert advice["about"] == "The source is Exchange"
+        assert "hybrid" in advice["remedy"]
+
+
+def test_each_message_of_gmail_counts_once_and_what_else_google_has_is_advised_about() -> None:
+    with world() as found:
+        found.store.open_account(USER, "Work")
+        found.put("one", "\\Inbox", "Work", "\\Important")
+        found.put("two", "Work")
+        found.drop(VALIDATE)
+        found.engine.run()
+        assert found.there() == {}
+        page: Any = found.engine.services.validation.page("batch")
+        assert page["messages"] == 2
+        (advice,) = page["advice"]
+        assert "Drive" in advice["remedy"]
+        folders = {row["SourceFolder"]: row["Messages"] for row in table(found.engine, "validation-folders.csv")}
+        assert (folders["INBOX"], folders["Work"]) == ("1", "1")
+        found.engine.services.operations.run("batch", Operation.START, "anna")
+        found.run()
+        assert found.there() == {"INBOX": ["one"], "Work": ["two"]}
 
 
 def test_rows_come_in_pages_with_those_that_are_not_validated_yet() -> None:
