@@ -83,7 +83,7 @@ class Passes:
         if begun:
             self._write_line(begun, folders)
             if begun.validate:
-                self.reports.validation.refresh(begun.batch)
+                self.reports.validation.begun(begun.batch)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         if mailbox and not mailbox.active:
@@ -259,7 +259,7 @@ class Passes:
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
             if changed.validate:
-                self.reports.validation.refresh(changed.batch)
+                self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)

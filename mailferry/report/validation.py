@@ -24,8 +24,8 @@ from mailferry.state.validations import Measured, Summary, Validation, Validatio
 
 #: Rows of one page, at most.
 PAGE = 1_000
-#: How old a summary may be while mailboxes are being validated.
-_FRESH = timedelta(seconds=30)
+#: How old a summary may be while mailboxes are being validated, and how much older for each of them.
+_FRESH, _FRESH_EACH = timedelta(seconds=30), timedelta(milliseconds=10)
 _CSV = "text/csv; charset=utf-8"
 
 
@@ -41,19 +41,24 @@ class ValidationReports:
     limit: int
     clock: Clock = utc_now
 
-    def refresh(self, name: str) -> None:
-        """Bring the batch's summary up to date, unless that was done just now."""
+    def begun(self, name: str) -> None:
+        """A mailbox of the batch is being validated: from now on there is something to show."""
+        if self.validations.summary(name) is None:
+            self._reckon(name)
+
+    def moved(self, name: str) -> None:
+        """A mailbox of the batch was validated: bring the summary up to date, unless that was done just now."""
         known = self.validations.summary(name)
-        if known is None or self.clock() - known.at > _FRESH:
-            self._reckon(name, known)
+        if known is None or self.clock() - known.at > _FRESH + known.mailboxes * _FRESH_EACH:
+            self._reckon(name)
+        else:
+            self.validations.write_summary(name, replace(known, moved=self.clock(), published=False))
 
     def publish(self, name: str) -> None:
         """Write the batch's reports if it was validated, and if they would say anything new."""
         known = self.validations.summary(name)
-        if known is None:
-            return
-        summary = self._reckon(name, known)
-        if summary is None or summary.published:
+        summary = self._reckon(name) if known and not known.published else None
+        if summary is None:
             return
         lines = sorted(self.batches.lines(name), key=lambda line: line.row)
         found = self.validations.all(name)
@@ -64,7 +69,7 @@ class ValidationReports:
         )
         data = json.dumps(_shown(name, summary), ensure_ascii=False, indent=2).encode()
         self._write(name, "validation.json", data, "application/json")
-        self.validations.write_summary(name, replace(summary, published=True))
+        self.validations.mark_published(name, summary)
 
     def page(self, name: str, after: str = "", most: int = PAGE) -> dict[str, Json] | None:
         """The batch's summary with a page of its rows (those after the mailbox with the id `after`); None when it was
@@ -78,7 +83,7 @@ class ValidationReports:
         rows: list[Json] = [_row(finding) for finding in _findings(page, found)]
         return {**_shown(name, summary), "rows": rows, "next": page[-1].mailbox if len(lines) > most else ""}
 
-    def _reckon(self, name: str, known: Summary | None) -> Summary | None:
+    def _reckon(self, name: str) -> Summary | None:
         """Reckon the summary anew and keep it."""
         batch = self.batches.get(name)
         if batch is None:
@@ -86,8 +91,6 @@ class ValidationReports:
         lines = list(self.batches.lines(name))
         findings = list(_findings(lines, self.validations.all(name)))
         summary = self._summary(batch, findings)
-        if known and replace(known, at=summary.at, published=False) == summary:
-            summary = replace(summary, published=known.published)
         self.validations.write_summary(name, summary)
         return summary
 
@@ -98,8 +101,8 @@ class ValidationReports:
         everywhere = len(findings) + sum(summary.mailboxes for summary in self.validations.summaries(others))
         messages, size = (sum(found.messages for _, found in ready), sum(found.bytes for _, found in ready))
         endpoint = self.admission.endpoint(batch.endpoint)
-        newest = max((found.at for _, found in ready), default=None)
-        ended = [finding.line.since for finding in findings if finding.ok is False] + ([newest] if newest else [])
+        ended = [found.at for _, found in ready]
+        ended += [finding.line.since for finding in findings if finding.ok is False]
         pending = len(findings) - len(ready) - failed
         return Summary(
             self.clock(),
@@ -129,7 +132,6 @@ class ValidationReports:
                 ],
                 ensure_ascii=False,
             ),
-            newest=newest,
         )
 
     def _measured(

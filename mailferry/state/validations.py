@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import batched
 
@@ -13,7 +13,7 @@ from mailferry.state.batches import TABLE as BATCHES
 from mailferry.state.batches import batch_key
 from mailferry.state.mailboxes import TABLE as MAILBOXES
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Delete, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Replace, Storage, Upsert
 
 _MAILBOX = "validation|"
 _FOLDER = "measured|"
@@ -73,7 +73,8 @@ class Validation:
 class Summary:
     """A batch as its validation stood `at`. `validated`: when its last mailbox was; None while any is pending.
 
-    `advice` is JSON, `published` whether the reports say the same.
+    `advice` is JSON. `moved`: when a mailbox was validated that the summary may not count yet. `published` is whether
+    the reports say all that there is.
     """
 
     at: datetime
@@ -89,7 +90,7 @@ class Summary:
     seconds: float | None = None
     cost: float | None = None
     advice: str = "[]"
-    newest: datetime | None = None
+    moved: datetime | None = None
     published: bool = False
 
 
@@ -161,6 +162,14 @@ class Validations:
     def write_summary(self, batch: str, summary: Summary) -> None:
         """Write the batch's summary, whatever was there: it is reckoned from the rows, so the newest is right."""
         self._tables.commit(BATCHES, batch_key(batch), [Upsert(_SUMMARY, to_values(summary))])
+
+    def mark_published(self, batch: str, summary: Summary) -> None:
+        """The reports say what this summary does; not when anything has moved since it was read."""
+        row = self._tables.get(BATCHES, batch_key(batch), _SUMMARY)
+        if row and from_values(Summary, row.values) == summary:
+            said = to_values(replace(summary, published=True))
+            with suppress(Conflict):
+                self._tables.commit(BATCHES, batch_key(batch), [Replace(_SUMMARY, said, row.etag)])
 
     def summaries(self, batches: Iterable[str]) -> Iterator[Summary]:
         """Those of these batches that have one."""
