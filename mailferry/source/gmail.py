@@ -88,7 +88,7 @@ class GmailMailbox(SourceMailbox):
             uid: MessageSize(uid, number(got.get(b"RFC822.SIZE")) or 0, instant_of(text_of(got.get(b"INTERNALDATE"))))
             for uid, got in fetch_uids(self._connection, members, items, b"UID")
         }
-        return [found[uid] for uid in sorted(found)]
+        return self._measured(found)
 
     def flags(self, first: int, last: int, since: int = 0) -> dict[int, tuple[str, ...]]:
         """Flags by UID, as every source mailbox gives them; of what has changed `since`, those of other homes too."""

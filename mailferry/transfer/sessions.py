@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mailferry.budget import GMAIL, UNSAID
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
 from mailferry.imap.values import Login, LoginKind, Server
+from mailferry.model import Endpoint
 from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
 from mailferry.source.gmail import GmailMailbox
@@ -17,11 +20,14 @@ from mailferry.source.google_tokens import GoogleTokens
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.token import TokenSource
 from mailferry.transfer.ends import Ends, Targets
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Sessions:
     tokens: TokenSource | None
     google: GoogleTokens | None
     homes: HomeStore
+    budgets: Budgets
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -48,7 +55,7 @@ class Sessions:
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = self._opened(mailbox, self._source(mailbox, server))
+                source = self._opened(mailbox, self._source(mailbox, server), endpoint)
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -59,10 +66,22 @@ class Sessions:
                 yield Ends(source, targets)
             finally:
                 targets.close()
+                _settle(source)
 
-    def _opened(self, mailbox: Mailbox, source: SourceMailbox) -> SourceMailbox:
-        """The session as what its server is."""
-        return GmailMailbox.over(source, partial(self.homes.read, mailbox)) if source.has_labels else source
+    def _opened(self, mailbox: Mailbox, source: SourceMailbox, endpoint: Endpoint) -> SourceMailbox:
+        """The session as what its server is, and within the server's budget."""
+        if source.has_labels:
+            source = GmailMailbox.over(source, partial(self.homes.read, mailbox))
+        budget = endpoint.budget
+        if budget == UNSAID and source.has_labels:
+            budget = GMAIL
+        if budget.bytes:
+            try:
+                source.limit(self.budgets.account(endpoint.id, mailbox.id, budget))
+            except BaseException:
+                source.close()
+                raise
+        return source
 
     def _source(self, mailbox: Mailbox, server: Server) -> SourceMailbox:
         if mailbox.way.kind is not LoginKind.GOOGLE:
@@ -104,3 +123,12 @@ class Sessions:
             return TargetMailbox.open(settings.target, replace(login, token=another), settings.target_profile)
 
         return connect
+
+
+def _settle(source: SourceMailbox) -> None:
+    """Write down what was read of a budget; what was reserved stays written down if that fails."""
+    try:
+        if source.meter:
+            source.meter.settle()
+    except Exception:
+        log.exception("What was read of the source's budget could not be written down.")

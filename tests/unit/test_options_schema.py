@@ -62,6 +62,10 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
         {"login": {"kind": "Google-Service-Account"}},
+        *(
+            {"budget": budget}
+            for budget in ("None", {"megabytes": 1}, {"megabytes": 9, "per": "Hour", "of": "endpoint"})
+        ),
         *("legacy", {"name": "1.x_Y-z"}, {"name": "legacy", "login": {"kind": "sasl-plain", "user": "cyrus"}}),
     ],
     "include_folders": [[], ["INBOX", "Projects/*"], [" a "]],
@@ -88,6 +92,8 @@ BAD: dict[str, list[object]] = {
         *("", "a/b", ".a", "a" * 64, "é", {"name": 1}, {"name": ""}, {"name": "legacy", "host": "a"}),
         *({"name": "legacy", "x": 1}, {"name": "legacy", "login": {}}),
         *({"login": {"kind": "master", "user": "a", more: " "}} for more in ("separator", "password")),
+        *({"budget": budget} for budget in ("all", 5, {}, {"megabytes": 0}, {"megabytes": 10**9 + 1}, {"per": "day"})),
+        *({"budget": {"megabytes": 1, **more}} for more in ({"per": "week"}, {"of": "batch"}, {"x": 1}, {"per": 1})),
     ],
     "include_folders": ["INBOX", [""], [" / "], [3], {}],
     "exclude_folders": [[None]],
