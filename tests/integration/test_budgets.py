@@ -91,7 +91,7 @@ def test_the_server_s_own_word_counts_as_much() -> None:
 
 
 def test_a_waiting_mailbox_lends_its_place() -> None:
-    with world(SOURCE_MAX_CONCURRENT="1") as found:
+    with world(settings={"SOURCE_MAX_CONCURRENT": "1"}) as found:
         fill(found, 80)
         other = "ben@example.com"
         found.store.open_account(other)

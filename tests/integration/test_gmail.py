@@ -109,7 +109,7 @@ def test_flags_follow_in_the_next_pass(target_server: Dovecot, user: str) -> Non
 
 
 def test_a_label_that_changes_while_the_pass_runs_neither_loses_nor_doubles() -> None:
-    with world(WINDOW_MESSAGES="2", CHUNK_SECONDS="1") as found:
+    with world(settings={"WINDOW_MESSAGES": "2", "CHUNK_SECONDS": "1"}) as found:
         found.store.open_account(USER, "Work")
         inbox = [found.put(f"inbox {number}", "\\Inbox") for number in range(6)]
         work = [found.put(f"work {number}", "Work") for number in range(6)]
@@ -216,7 +216,7 @@ def test_an_unchanged_account_is_not_read_again() -> None:
 
 @pytest.mark.parametrize("nth", [1, 2, 3, 4, 5, 8])
 def test_cut_connections_neither_lose_nor_double_a_message(nth: int) -> None:
-    with world(faults=Faults(At(nth, Cut(), verb="UID FETCH")), RETRY_SECONDS="0.1") as found:
+    with world(faults=Faults(At(nth, Cut(), verb="UID FETCH")), settings={"RETRY_SECONDS": "0.1"}) as found:
         found.store.open_account(USER, "Work")
         for number in range(30):
             found.put(f"{number:02d}", *(("Work", "\\Inbox") if number % 3 else ("Work",)))
@@ -243,7 +243,7 @@ def test_killed_workers_neither_lose_nor_double_a_message(every: int, after: boo
             worker.die()
         return result
 
-    with world(WINDOW_MESSAGES="3", LEASE_SECONDS="5") as found:
+    with world(settings={"WINDOW_MESSAGES": "3", "LEASE_SECONDS": "5"}) as found:
         found.store.open_account(USER, "Work")
         for number in range(24):
             found.put(f"{number:02d}", *(("Work", "\\Inbox") if number % 3 else ("Work",)))
