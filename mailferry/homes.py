@@ -37,10 +37,8 @@ class Homes:
     def members(self, label: bytes, first: int, last: int) -> Sequence[int]:
         """The UIDs from `first` to `last` that are at home in this label, ascending."""
         home = self._labels.get(label)
-        if home is None:
-            return ()
         low, high = bisect_left(self._uids, first), bisect_right(self._uids, last)
-        return [self._uids[at] for at in range(low, high) if self._homes[at] == home]
+        return array("I", (self._uids[at] for at in range(low, high) if self._homes[at] == home))
 
     def statuses(self) -> dict[bytes, FolderStatus]:
         """What STATUS of each label's folder would tell. Its UIDNEXT follows its own last message, so that it moves

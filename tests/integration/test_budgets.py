@@ -82,7 +82,7 @@ def test_without_a_word_about_it_gmail_has_the_budget_that_google_gives() -> Non
 def test_the_server_s_own_word_counts_as_much() -> None:
     with world() as found:
         fill(found, 60)
-        found.gmail.limits.megabytes = 0.5
+        found.gmail.limits.megabytes = 0.3
         found.drop(json.dumps({"endpoint": {"budget": "none"}}))
         waits = carry(found)
         assert found.run().counts.copied == 60

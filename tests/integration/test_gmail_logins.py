@@ -84,7 +84,7 @@ def test_a_token_that_gmail_refuses_is_replaced_at_the_next_try(google: Loopback
 
 
 def test_a_session_that_expires_is_opened_anew(google: LoopbackServer) -> None:
-    faults = Faults(At(4, Bye("Session expired, please login again"), verb="UID FETCH"))
+    faults = Faults(At(3, Bye("Session expired, please login again"), verb="UID FETCH"))
     with world(faults=faults, settings=settings(google)) as found:
         found.gmail.tokens = [(USER, "ya29.1")]
         found.store.open_account(USER)
