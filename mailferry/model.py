@@ -19,13 +19,25 @@ class Status(StrEnum):
     SYNCED = "Synced"
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
+    COMPLETING = "Completing"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_WARNINGS = "CompletedWithWarnings"
     FAILED = "Failed"
     STOPPED = "Stopped"
+    REMOVING = "Removing"
+
+
+#: A mailbox has arrived for good: no pass touches it any more.
+COMPLETED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A source server, and how many of its mailboxes are copied at once."""
+    """A source server, and how many of its mailboxes are copied at once.
+
+    `quirks` is a JSON object with what is known of the server better than by how it introduces itself: fields of
+    `mailferry.source.profile.Profile`. Empty: nothing is.
+    """
 
     host: str
     port: int = 993
@@ -33,6 +45,7 @@ class Endpoint:
     check_certificate: bool = True
     max_concurrent: int = 20
     budget: Budget = UNSAID
+    quirks: str = ""
 
     @property
     def id(self) -> str:
@@ -101,6 +114,7 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
 
 
 class ItemKind(StrEnum):

@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
+from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
+from mailferry.notify.rounds import Notifications
 from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
+from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
@@ -37,8 +42,10 @@ from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
+from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
+from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
 from mailferry.telemetry.addresses import Addresses
@@ -65,6 +72,8 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    files: Files
+    shelf: Shelf
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -95,12 +104,14 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         settings.limits.message_bytes,
         clock,
     )
-    operations = Operations(mailboxes, folders, batches, admission, reports, clock)
+    removal = Removal(mailboxes, folders, batches, reports, clock)
+    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    sync = Sync(batches, admission)
     return Services(
         intake=intake,
         plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
-        sync=Sync(batches, admission),
+        sync=sync,
         watch=Watch(
             mailboxes,
             folders,
@@ -111,8 +122,11 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             intake,
             endpoints,
             Commands(operations, storage.blobs, clock),
+            Completion(batches, sync, reports, clock),
+            removal,
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
+            Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -122,6 +136,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        files=Files(batches, storage.blobs),
+        shelf=Shelf(batches, storage.blobs),
     )
 
 
@@ -130,6 +146,10 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:
+    return Outbox(graph, settings.notify_from) if graph and settings.notify_from else None
 
 
 def _keys(settings: Settings) -> KeyWrapper:

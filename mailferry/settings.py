@@ -18,6 +18,7 @@ from mailferry.target.entra import AUTHORITY, EntraApp
 from mailferry.target.profile import Overrides, read_overrides
 
 _VERSIONLESS = re.compile(r"https://[^/\s]+/keys/[0-9A-Za-z-]+")
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _NEW_SEALING_KEY = "Make one with: python3 -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'"
 
 
@@ -52,6 +53,7 @@ class Settings:
     sealing_keys: tuple[bytes, ...] = field(repr=False)
     key_vault_key: str
     plain_addresses: bool
+    notify_from: str
     limits: Limits
 
 
@@ -71,6 +73,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         sealing_keys=_sealing_keys(read),
         key_vault_key=_key_vault_key(read),
         plain_addresses=read.choice("TELEMETRY_ADDRESSES", "hashed", ("hashed", "plain")) == "plain",
+        notify_from=_address(read, "NOTIFY_FROM"),
         limits=_limits(read),
     )
     _check_wrapping_key(settings)
@@ -165,6 +168,13 @@ def _limits(read: _Reader) -> Limits:
         retry_seconds=read.seconds("RETRY_SECONDS", plain.retry_seconds, 0.1, 3600),
         stalled_seconds=read.seconds("STALLED_SECONDS", plain.stalled_seconds, 1, 86400),
     )
+
+
+def _address(read: _Reader, name: str) -> str:
+    text = read.text(name)
+    if text and not _ADDRESS.fullmatch(text):
+        raise SettingsError(f"{name} is {text!r}.", "Set it to the address of a mailbox, like migration@contoso.com.")
+    return text
 
 
 def _sealing_keys(read: _Reader) -> tuple[bytes, ...]:

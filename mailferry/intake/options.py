@@ -5,7 +5,8 @@
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
      "root_folder": "Old mailbox", "keep_skipped": true,
      "messages_after": "2020-01-01", "messages_before": "2026-01-01", "largest_message": "35 MB",
-     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "validate": true}
+     "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "complete_after": "2026-12-05T06:00:00+01:00",
+     "validate": true, "notify": {"addresses": ["it@contoso.com"], "users": "dry-run"}}
 
 Everything may be left out; what is left out of `endpoint`, whose other forms endpoint_options.py shows, comes from the
 default endpoint.
@@ -22,7 +23,9 @@ from mailferry.intake.choice_options import AT_ONCE, Schedule, schedule, selecti
 from mailferry.intake.endpoint_options import Named, no_names, source
 from mailferry.intake.folder_options import patterns, root_folder, rules
 from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
+from mailferry.intake.notify_options import notify
 from mailferry.model import Endpoint
+from mailferry.notify.wanted import NOBODY, Notify
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.settings import Limits
 from mailferry.transfer.folder_rules import FolderRule
@@ -39,7 +42,9 @@ _TOP_KEYS = (
     "largest_message",
     "priority",
     "start_after",
+    "complete_after",
     "validate",
+    "notify",
 )
 
 
@@ -63,6 +68,7 @@ class BatchOptions:
     schedule: Schedule = AT_ONCE
     endpoint_name: str = ""
     validate: bool = False
+    notify: Notify = NOBODY
 
 
 def read_options(
@@ -83,6 +89,7 @@ def read_options(
     folder_rules, root = rules(top, "folders", problems), root_folder(top, "root_folder", problems)
     selected, planned = selection(top, most, problems), schedule(top, problems)
     keep_skipped, validate = (_flag(top, key, problems) for key in ("keep_skipped", "validate"))
+    told = notify(top, problems)
     if problems:
         raise BatchRefused(" ".join(problems), REMEDY)
     return BatchOptions(
@@ -97,6 +104,7 @@ def read_options(
         schedule=planned,
         endpoint_name=chosen.name,
         validate=validate,
+        notify=told,
     )
 
 

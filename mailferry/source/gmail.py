@@ -17,12 +17,14 @@ from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, header_of, text_of
 from mailferry.imap.identity import header_fields
+from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import Value, number
 from mailferry.imap.uidset import joined
 from mailferry.imap.values import FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
 from mailferry.source.mailbox import SourceMailbox, flags_of
+from mailferry.source.profile import Profile
 
 _LABEL_ITEMS = b"(UID X-GM-LABELS)"
 _TITLE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE MESSAGE-ID)])"
@@ -48,8 +50,9 @@ class GmailMailbox(SourceMailbox):
     They are read again whenever a label's folder is opened: what a row says is to be copied has its home by then.
     """
 
-    def __init__(self, connection: Connection, read_homes: Callable[[Homes], Homes]) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, profile: Profile, read_homes: Callable[[Homes], Homes]) -> None:
+        LoggedIn.__init__(self, connection)  # what the server is was found out before
+        self.profile = profile
         self._read_homes = read_homes
         self._homes = Homes()
         self._open: tuple[Homes, bytes] | None = None
@@ -57,7 +60,7 @@ class GmailMailbox(SourceMailbox):
     @classmethod
     def over(cls, source: SourceMailbox, read_homes: Callable[[Homes], Homes]) -> GmailMailbox:
         """The same session, which turned out to be Gmail's."""
-        return cls(source._connection, read_homes)
+        return cls(source._connection, source.profile, read_homes)
 
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder; of a label's, as when homes were given last."""

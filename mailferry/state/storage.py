@@ -73,6 +73,10 @@ class Tables(Protocol):
     ) -> Iterator[Row]:
         """Rows of the partition in key order, at most `most`: beginning with `prefix`, from `start` on."""
 
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        """Rows that begin with `prefix` and were written since `mark` was given (all, without one), some of them maybe
+        again, and the mark for the next time. Rows that are gone are not told of."""
+
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""
 
@@ -123,6 +127,9 @@ class Blobs(Protocol):
 
     def write(self, container: str, name: str, data: Content, content_type: str) -> None:
         """Create or replace the blob; nobody sees it before its last byte is there."""
+
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        """Create the blob, or replace the one with the ETag `over`; False when another one (or none) is there."""
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         """Delete the blob if it is there (and has this ETag); whether it was deleted."""

@@ -228,6 +228,7 @@ class _Look:
         status = self._status(mapping.source, folder)
         if status is None:
             return None
+        folder = replace(folder, cut_off=self.ends.source.profile.cut_off(status.messages))
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
             return with_changed_flags(with_new_messages(folder, status), status)
         try:

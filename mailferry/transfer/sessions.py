@@ -11,7 +11,7 @@ from functools import partial
 
 from mailferry.budget import GMAIL, UNSAID
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
-from mailferry.imap.values import Login, LoginKind, Server
+from mailferry.imap.values import Login, LoginKind
 from mailferry.model import Endpoint
 from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
@@ -50,12 +50,11 @@ class Sessions:
         endpoint = self.admission.endpoint(mailbox.endpoint)
         if endpoint is None:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
-        server = endpoint.server(self.settings.target.timeout)
         connect = self._to_target(mailbox)
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = self._opened(mailbox, self._source(mailbox, server), endpoint)
+                source = self._opened(mailbox, self._source(mailbox, endpoint), endpoint)
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -83,9 +82,11 @@ class Sessions:
                 raise
         return source
 
-    def _source(self, mailbox: Mailbox, server: Server) -> SourceMailbox:
+    def _source(self, mailbox: Mailbox, endpoint: Endpoint) -> SourceMailbox:
+        server, quirks = endpoint.server(self.settings.target.timeout), endpoint.quirks
         if mailbox.way.kind is not LoginKind.GOOGLE:
-            return SourceMailbox.open(server, Login(mailbox.user, password=self._password(mailbox), way=mailbox.way))
+            login = Login(mailbox.user, password=self._password(mailbox), way=mailbox.way)
+            return SourceMailbox.open(server, login, quirks)
         if self.google is None:
             raise SettingsError(
                 "The batch's mailboxes are opened by a Google service account, but GOOGLE_SERVICE_ACCOUNT is not set.",
@@ -93,7 +94,7 @@ class Sessions:
             )
         token = self.google.token(mailbox.user)
         try:
-            return SourceMailbox.open(server, Login(mailbox.user, token=token, way=mailbox.way))
+            return SourceMailbox.open(server, Login(mailbox.user, token=token, way=mailbox.way), quirks)
         except LoginRefused:
             self.google.forget(mailbox.user)
             raise
