@@ -34,6 +34,8 @@ MailferryError
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 #: How a target mailbox gets room.
 ROOM_REMEDY = (
     "Make room: raise the mailbox's quota, give it a larger licence, enable its archive, or have mail deleted. "
@@ -215,3 +217,8 @@ class DnsFailed(MailferryError):
     """The public DNS did not tell, in the time there was, which servers answer for a domain."""
 
     retry = True
+
+
+def is_throttling(error: MailferryError) -> TypeGuard[Busy | ConnectionLost]:
+    """Whether a server asked for a pause: one that throttles says so and goes on, or says so and hangs up."""
+    return isinstance(error, Busy) or (isinstance(error, ConnectionLost) and bool(error.delay))

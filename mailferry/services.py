@@ -32,6 +32,7 @@ from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
 from mailferry.target.preflight import Preflight
@@ -69,7 +70,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
     ledger, admission = Ledger(storage), Admission(storage, clock)
-    reports = Reports(batches, folders, ledger, storage.blobs, clock)
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     sessions = Sessions(settings, batches, admission, keys, tokens)

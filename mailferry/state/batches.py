@@ -133,4 +133,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        throttled=mailbox.throttled,
     )

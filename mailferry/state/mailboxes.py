@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.model import Status
+from mailferry.model import Status, Throttled
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import Insert, Replace, Storage, Upsert
 
@@ -91,6 +91,7 @@ class Mailbox:
     way: LoginWay = BY_PASSWORD
     held: Held = Held.NOT
     changes: int = 0
+    throttled: Throttled = Throttled()
 
     @property
     def active(self) -> bool:
