@@ -124,6 +124,10 @@ class _Blobs:
         self.operations.add("Blob write")
         self.blobs.write(container, name, data, content_type)
 
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        self.operations.add("Blob write")
+        return self.blobs.place(container, name, data, content_type, over)
+
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         self.operations.add("Blob write")
         return self.blobs.delete(container, name, etag)

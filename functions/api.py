@@ -103,6 +103,8 @@ def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> fun
         done = services().operations.run(name, operation, caller_of(request.headers), mailboxes)
     except OperationRefused as refused:
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
+    except BatchBusy as busy:
+        return _answer({"error": busy.cause, "remedy": busy.remedy}, 409)
     return _answer(asdict(done))
 
 

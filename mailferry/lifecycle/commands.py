@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 
-from mailferry.errors import BatchRefused, OperationRefused
+from mailferry.errors import BatchBusy, BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
 from mailferry.intake.ingest import CONTAINER
 from mailferry.intake.json_object import check_keys, parsed, wrong
@@ -53,7 +53,7 @@ class Commands:
         try:
             operation, mailboxes = _read(blob.data)
             answer |= asdict(self.operations.run(batch, operation, file, mailboxes))
-        except (BatchRefused, OperationRefused) as refused:
+        except (BatchBusy, BatchRefused, OperationRefused) as refused:
             log.warning("%s is refused: %s", file, refused.cause)
             answer |= {"error": refused.cause, "remedy": refused.remedy}
         data = json.dumps(answer, ensure_ascii=False, indent=2).encode()

@@ -10,24 +10,28 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mailferry.errors import OperationRefused
 from mailferry.lifecycle.operation_rules import RULES, Operation, Rule, Turn
+from mailferry.lifecycle.removal import Removal
 from mailferry.model import MailboxLine, Status
 from mailferry.report.publish import Reports
-from mailferry.state.admission import Admission, Ticket
+from mailferry.state.admission import Admission, next_ticket
 from mailferry.state.batches import Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.telemetry.spans import current_traceparent
+from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
 #: Mailboxes changed at once: storage answers in milliseconds, and a large batch has 50,000 of them.
 _WORKERS = 8
+#: Time that a call gives to the removal of what it has asked to remove; the watch does the rest.
+REMOVAL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,15 @@ class Operations:
     batches: Batches
     admission: Admission
     reports: Reports
+    removal: Removal
     clock: Clock = utc_now
 
     def run(self, name: str, operation: Operation, actor: str, mailboxes: Mapping[str, str] | None = None) -> Done:
         """Do it to all mailboxes that the batch `name` has now, or to those with these ids (each with the name it was
         given); `actor` is who asks for it.
 
-        Raises OperationRefused when there is no such batch, or one of the mailboxes is not in it: then nothing is done.
+        Raises OperationRefused when there is no such batch, or one of the mailboxes is not in it, and BatchBusy when
+        the last of a batch is to be removed while a CSV of it lies in the container: then nothing is done.
         """
         batch = self.batches.get(name)
         if batch is None:
@@ -71,9 +77,14 @@ class Operations:
                 f"There is no batch {name!r}.",
                 "GET /api/batches lists the batches; each has a folder in the container reports.",
             )
-        lines = self._lines(name, mailboxes)
-        known = self._read(lines)
         rule = RULES[operation]
+        if mailboxes is None and (paused := rule.pauses) is not None:
+            # Before its mailboxes are listed: a CSV that is taken in meanwhile brings some that are listed, or paused.
+            self.batches.change(name, lambda found: replace(found, paused=paused))
+        lines = self._lines(name, mailboxes)
+        if operation is Operation.REMOVE:
+            self.removal.begin(batch, lines, actor)
+        known = self._read(lines)
         change = partial(self._changed, rule, mailboxes is not None, actor)
         if rule.turn is Turn.GIVEN_UP:
             # Out of the line first: who resumes a mailbox that is stopped below gives it a new place that stays.
@@ -86,6 +97,8 @@ class Operations:
             self._wait(batch, [outcome.mailbox for outcome in outcomes if outcome.mailbox.status is Status.QUEUED])
         changed = sum(not outcome.why for outcome in outcomes)
         self._show(name, lines, outcomes)
+        if operation is Operation.REMOVE:
+            self.removal.go_on(name, Deadline(REMOVAL_SECONDS))
         log.info("Batch %s: %s changed %s of %s mailboxes.", name, operation, changed, len(lines))
         unchanged = Counter(outcome.why for outcome in outcomes if outcome.why)
         return Done(name, operation, changed, dict(unchanged))
@@ -119,14 +132,15 @@ class Operations:
             self.admission.leave(endpoint, batch, {mailbox.id for mailbox in mailboxes})
 
     def _give_slots_back(self, mailboxes: Sequence[Mailbox]) -> None:
-        passes = {mailbox.id: mailbox.pass_no for mailbox in mailboxes if mailbox.stopped}
+        passes = {mailbox.id: mailbox.pass_no for mailbox in mailboxes if mailbox.at_rest}
         for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
             for slot in [slot for slot in self.admission.slots(endpoint) if slot.mailbox in passes]:
                 self.admission.release(endpoint, slot.mailbox, passes[slot.mailbox])
 
     def _wait(self, batch: Batch, mailboxes: Sequence[Mailbox]) -> None:
         for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
-            tickets = [_ticket(mailbox) for mailbox in mailboxes if mailbox.endpoint == endpoint]
+            here = (mailbox for mailbox in mailboxes if mailbox.endpoint == endpoint)
+            tickets = [next_ticket(mailbox, current_traceparent()) for mailbox in here]
             self.admission.wait(endpoint, tickets, batch.priority)
             self.admission.admit(endpoint)
 
@@ -142,19 +156,14 @@ class Operations:
             for outcome in outcomes
             if not outcome.why or shown[outcome.mailbox.id] != outcome.mailbox.status
         ]
-        self.batches.write_lines(self._each(self._line, late))
+        self.batches.write_lines(line for line in self._each(self._line, late) if line)
         if late:
             self.reports.publish(batch)
 
-    def _line(self, mailbox: Mailbox) -> MailboxLine:
-        now = self.mailboxes.get(mailbox.id) or mailbox  # it may run again by now
-        return line_of(now, [v.folder for v in self.folders.all(mailbox.id)], self.clock())
+    def _line(self, mailbox: Mailbox) -> MailboxLine | None:
+        now = self.mailboxes.get(mailbox.id)  # it may run again by now, or be gone
+        return line_of(now, [v.folder for v in self.folders.all(mailbox.id)], self.clock()) if now else None
 
     def _each[A, B](self, work: Callable[[A], B], things: Sequence[A]) -> list[B]:
         with ThreadPoolExecutor(_WORKERS) as pool:
             return list(pool.map(work, things))
-
-
-def _ticket(mailbox: Mailbox) -> Ticket:
-    incremental = mailbox.last_synced is not None
-    return Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental, current_traceparent())

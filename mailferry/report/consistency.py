@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailferry.model import Counts, MailboxLine, Status
+from mailferry.model import COMPLETED, Counts, MailboxLine, Status
 
 #: A mailbox with fewer messages is graded as if it had so many.
 LEAST_MESSAGES = 1_000
@@ -48,7 +48,7 @@ def consistency_of_all(lines: Sequence[MailboxLine]) -> Consistency | None:
 
 def _left(line: MailboxLine) -> int:
     # While a pass runs, what is open is work; what one left open that failed or was stopped is not in the target.
-    ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED)
+    ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED, *COMPLETED)
     return max(0, line.counts.messages - line.counts.settled) if ended else 0
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from mailferry.model import Counts, Item, ItemKind, MailboxLine, Status, Throttled
+from mailferry.model import COMPLETED, Counts, Item, ItemKind, MailboxLine, Status, Throttled
 from mailferry.report.consistency import Consistency, Score, consistency_of, consistency_of_all
 from mailferry.report.timeline import Change, Event, events_of
 from mailferry.state.folders import Folder
 from mailferry.state.progress import Point
 
 NEED_A_PERSON = (Status.FAILED, Status.INCREMENTAL_FAILED)
-BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING)
+BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING, Status.COMPLETING)
 DOUBTFUL = (Score.INVESTIGATE, Score.POOR)
 _WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
 
@@ -186,11 +186,12 @@ def _headline(lines: Sequence[MailboxLine], totals: Counts) -> Headline:
     if waiting:
         return Headline("busy", f"{len(lines) - waiting:,} of {_mailboxes(len(lines))} synced; no errors so far.")
     who = "The mailbox is" if len(lines) == 1 else f"All {len(lines):,} mailboxes are"
+    done = "completed" if all(line.status in COMPLETED for line in lines) else "synced"
     lost = totals.skipped + totals.missing
     if not lost:
-        return Headline("good", f"{who} synced. Every message is there.")
+        return Headline("good", f"{who} {done}. Every message is there.")
     count = "1 message is" if lost == 1 else f"{lost:,} messages are"
-    return Headline("good", f"{who} synced. {count} not in the target: see below.")
+    return Headline("good", f"{who} {done}. {count} not in the target: see below.")
 
 
 def _mailboxes(count: int) -> str:

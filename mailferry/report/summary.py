@@ -22,6 +22,7 @@ MAX_MAILBOXES = 500
 MAX_ATTENTION = 50
 _MAX_REPAIRS = 8
 
+_IDLE = (Status.QUEUED, Status.STOPPED, Status.REMOVING)
 _TONES = {Score.PERFECT: "good", Score.GOOD: "good", Score.INVESTIGATE: "warn", Score.POOR: "bad"}
 _BAR_TONES = {**_TONES, Score.GOOD: "good2"}
 
@@ -151,4 +152,6 @@ def _rank(line: MailboxLine) -> tuple[int, int]:
 def _tone(status: Status) -> str:
     if status in NEED_A_PERSON:
         return "bad"
-    return "good" if status is Status.SYNCED else "idle" if status in (Status.QUEUED, Status.STOPPED) else "busy"
+    if status is Status.COMPLETED_WITH_WARNINGS:
+        return "warn"
+    return "good" if status in (Status.SYNCED, Status.COMPLETED) else "idle" if status in _IDLE else "busy"

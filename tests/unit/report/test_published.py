@@ -15,8 +15,10 @@ from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status, Throttled
 from mailferry.state.admission import Admission
+from mailferry.state.batches import Batches
 from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.progress import Progress
 from tests.support.engine import Engine, csv_of, settings_for
 
 ENDPOINT = Endpoint("imap.example.com").id
@@ -110,3 +112,11 @@ def test_the_time_line_tells_who_did_what(engine: Engine) -> None:
         (Status.STOPPED, 2, "jane@contoso.com"),
     ]
     assert "by jane@contoso.com" in engine.report("berlin", "summary.html").replace("<bdi>", "").replace("</bdi>", "")
+
+
+def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engine) -> None:
+    assert Progress(engine.storage).points("berlin")
+    engine.services.operations.run("berlin", Operation.REMOVE, "jane@contoso.com")
+    engine.services.watch.run()
+    assert Batches(engine.storage).get("berlin") is None
+    assert Progress(engine.storage).points("berlin") == []
