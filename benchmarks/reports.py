@@ -37,9 +37,9 @@ def main(count: int) -> None:
     reports = Reports(batches, mailboxes, folders, Ledger(storage), Progress(storage), storage.blobs, lambda: _NOW)
     print(f"{count:,} mailboxes, {_FOLDERS} folders each")
     for _ in range(2):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         reports.publish("large")
-        print(f"written in {time.perf_counter() - began:.1f} s")
+        print(f"written in {time.perf_counter() - began:.1f} s, of a processor {time.process_time() - worked:.1f} s")
     for blob in storage.blobs.list(CONTAINER):
         print(f"{blob.name}: {blob.size:,} bytes")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB in all, storage included")

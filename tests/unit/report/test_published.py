@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mailferry.errors import Busy, ConnectionLost, MailboxFull, MailferryError, Unreachable
+from mailferry.lifecycle import watch
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status, Throttled
@@ -120,3 +121,21 @@ def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engin
     engine.services.watch.run()
     assert Batches(engine.storage).get("berlin") is None
     assert Progress(engine.storage).points("berlin") == []
+
+
+@pytest.mark.parametrize(("prompt", "written_at_once"), [(2, True), (1, False)])
+def test_the_reports_of_a_large_batch_are_written_more_rarely_and_in_the_end(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, prompt: int, written_at_once: bool
+) -> None:
+    monkeypatch.setattr(watch, "PROMPT_REPORTS", prompt)
+    monkeypatch.setattr(watch, "REPORT_PAUSE", 600.0)
+    before = summary(engine)["made"]
+    engine.time.move_to(engine.time() + timedelta(seconds=60))
+    passes(engine).publish(running(engine))
+    engine.time.move_to(engine.time() + timedelta(seconds=60))
+    engine.services.watch.run()
+    now = json.loads(engine.report("berlin", "summary.json"))["made"]
+    assert (now != before) is written_at_once
+    engine.time.move_to(engine.time() + timedelta(seconds=600))
+    engine.services.watch.run()
+    assert json.loads(engine.report("berlin", "summary.json"))["made"] != before
