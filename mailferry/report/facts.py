@@ -21,7 +21,7 @@ DOUBTFUL = (Score.INVESTIGATE, Score.POOR)
 _WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
 
 #: Items that are kept to be shown; all are counted.
-MAX_ITEMS = 200
+MAX_ITEMS = 100
 #: Kinds of repairs that are told apart.
 _MAX_REPAIRS = 20
 

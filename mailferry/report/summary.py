@@ -16,6 +16,7 @@ from mailferry.report.consistency import Score, consistency_of
 from mailferry.report.csv_cells import human_bytes, iso
 from mailferry.report.facts import BUSY, DOUBTFUL, MAX_ITEMS, NEED_A_PERSON, Facts, SizeClass, share
 from mailferry.report.words import duration, percent, until, when, words
+from mailferry.state.mailboxes import ENGINE
 
 #: Rows shown at most; the CSV beside the page has them all.
 MAX_MAILBOXES = 500
@@ -59,6 +60,7 @@ def summary_html(facts: Facts) -> bytes:
         repairs=_repairs(facts.repairs),
         lines=sorted(facts.lines, key=_rank)[:MAX_MAILBOXES],
         max_items=MAX_ITEMS,
+        engine=ENGINE,
         max_attention=MAX_ATTENTION,
     )
     return page.encode("utf-8", "replace")
