@@ -118,7 +118,9 @@ def test_the_time_line_tells_who_did_what(engine: Engine) -> None:
 def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engine) -> None:
     assert Progress(engine.storage).points("berlin")
     engine.services.operations.run("berlin", Operation.REMOVE, "jane@contoso.com")
-    engine.services.watch.run()
+    for _ in range(3):
+        engine.time.move_to(engine.time() + timedelta(hours=1))
+        engine.services.watch.run()
     assert Batches(engine.storage).get("berlin") is None
     assert Progress(engine.storage).points("berlin") == []
 
