@@ -41,6 +41,8 @@ MailferryError
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 #: How a target mailbox gets room.
 ROOM_REMEDY = (
     "Make room: raise the mailbox's quota, give it a larger licence, enable its archive, or have mail deleted. "
@@ -254,3 +256,8 @@ class DirectoryRefused(MailferryError):
     def __init__(self, cause: str, remedy: str, *, of_all: bool = False) -> None:
         super().__init__(cause, remedy)
         self.of_all = of_all
+
+
+def is_throttling(error: MailferryError) -> TypeGuard[Busy | ConnectionLost]:
+    """Whether a server asked for a pause: one that throttles says so and goes on, or says so and hangs up."""
+    return isinstance(error, Busy) or (isinstance(error, ConnectionLost) and bool(error.delay))

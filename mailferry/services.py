@@ -53,6 +53,7 @@ from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
@@ -102,7 +103,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
     )
-    reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient
+from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
 from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
-from mailferry.model import Status
+from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
 from mailferry.state.admission import Admission, next_ticket
@@ -202,6 +202,7 @@ class Passes:
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
+                throttled=found.throttled + _throttled(error, found.not_before, now, wait),
             )
 
         changed = self.mailboxes.change(mailbox.id, change)
@@ -293,6 +294,17 @@ class Passes:
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())
+
+
+def _throttled(error: MailferryError, until: datetime | None, now: datetime, wait: float) -> Throttled:
+    """What this wait adds to those that a server asked for; jobs of a mailbox that wait at the same time wait once."""
+    if not is_throttling(error):
+        return Throttled()
+    waiting = (until - now).total_seconds() if until and until > now else 0.0
+    seconds = max(0.0, wait - waiting)
+    if error.side == "source":
+        return Throttled(source=1, source_seconds=seconds)
+    return Throttled(target=1, target_seconds=seconds)
 
 
 def _sentence(words: str) -> str:
