@@ -91,7 +91,7 @@ function toolbar(target, context) {
   const others = ORDER.filter((name) => !likely.includes(name));
   return h("div", { class: "operations", role: "group", "aria-label": "Operations" },
     likely.map((name, number) => button(target, name, context, number === 0)),
-    h("details", { class: "more", key: "more" }, h("summary", null, likely.length ? "More" : "Operations"),
+    h("details", { class: "more", key: "more", "aria-label": "More operations" }, h("summary", null, likely.length ? "More" : "Operations"),
       h("div", { class: "menu" }, others.map((name) => button(target, name, context, false)))));
 }
 
