@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench bench-exchange bench-path clean azurite checks dovecot chromium peers
+.PHONY: help demo test lint format bench bench-exchange bench-path clean azurite checks dovecot servers chromium peers
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -24,7 +24,7 @@ help: ## What there is to make
 demo: $(READY) azurite ## Move three made-up mailboxes into a simulated Exchange Online, through the real app
 	@$(PYTHON) -m demo
 
-test: $(READY) azurite checks dovecot chromium ## All tests, on real servers
+test: $(READY) azurite checks dovecot servers chromium ## All tests, on real servers
 	@$(PYTHON) -m pytest -n 4 --dist worksteal
 
 lint: $(READY) ## Style, format and types, nothing changed
@@ -67,6 +67,10 @@ $(CHECKS)/.ready: requirements-checks.txt | $(READY)
 dovecot:
 	@test -x /usr/sbin/dovecot || { $(call apt_install,dovecot-imapd); }
 
+# Their packages conflict with Dovecot's and with each other: they are unpacked, not installed.
+servers: $(READY)
+	@$(PYTHON) -m tests.support.unpacked
+
 chromium:
 	@test -x /usr/bin/chromium || { $(call apt_install,chromium); }
 
@@ -77,7 +81,7 @@ peers:
 	@command -v offlineimap >/dev/null || ( $(call apt_install,offlineimap3) ) || true
 
 # The first Python that is new enough; Debian keeps ensurepip in a package of its own.
-$(READY): requirements.txt requirements-dev.txt constraints.txt
+$(READY): requirements.txt requirements-cli.txt requirements-dev.txt constraints.txt
 	@mkdir -p $(CACHE)
 	@for python in python3.13 python3 python3.14; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null; then break; fi; python=; \

@@ -7,6 +7,7 @@ import azure.functions as func
 from functions.api import blueprint as api
 from functions.dashboard import blueprint as dashboard
 from functions.engine import check_settings, start_telemetry
+from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
@@ -25,5 +26,5 @@ check_settings()
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS if sign_in_in_front() else func.AuthLevel.FUNCTION,
 )
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, dashboard):
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files, dashboard):
     app.register_functions(blueprint)

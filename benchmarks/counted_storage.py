@@ -68,6 +68,12 @@ class _Tables:
         self.operations.add("Table read", 1 + len(found) // _PAGE)
         return iter(found)
 
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        rows, mark = self.tables.changed(table, partition, prefix, mark)
+        found = list(rows)
+        self.operations.add("Table read", 1 + len(found) // _PAGE)
+        return iter(found), mark
+
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         if operations:
             self.operations.add(_word(operations))
@@ -123,6 +129,10 @@ class _Blobs:
     def write(self, container: str, name: str, data: Content, content_type: str) -> None:
         self.operations.add("Blob write")
         self.blobs.write(container, name, data, content_type)
+
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        self.operations.add("Blob write")
+        return self.blobs.place(container, name, data, content_type, over)
 
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         self.operations.add("Blob write")

@@ -19,7 +19,7 @@ from mailferry.errors import (
     RequestRefused,
 )
 from mailferry.identity import caller_of
-from mailferry.lifecycle.operations import operation_of
+from mailferry.lifecycle.operation_rules import operation_of
 from mailferry.report.paging import asked_of
 
 blueprint = func.Blueprint()
@@ -109,6 +109,8 @@ def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> fun
         done = services().operations.run(name, operation, caller_of(request.headers), mailboxes)
     except OperationRefused as refused:
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
+    except BatchBusy as busy:
+        return _answer({"error": busy.cause, "remedy": busy.remedy}, 409)
     return _answer(asdict(done))
 
 

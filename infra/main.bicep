@@ -55,6 +55,9 @@ param sourceMaxConcurrent int = 20
 @description('Client id of the app registration that scripts/setup-entra.sh made. Empty: the managed identity signs in to Exchange Online by itself (setup-entra.sh --identity-only).')
 param entraClientId string = ''
 
+@description('Optional: address of the mailbox that messages to users and administrators are sent from. Empty: none are sent.')
+param notifyFrom string = ''
+
 @description('NCRONTAB of the incremental sync, six fields, in UTC. Empty: every night at 02:00.')
 param syncSchedule string = ''
 
@@ -145,7 +148,7 @@ var addresses = empty(uploadAddresses) ? [] : split(replace(uploadAddresses, ' '
 
 // The names that the code uses: mailferry/state, mailferry/intake, mailferry/report.
 var containers = ['batches', 'reports']
-var tables = ['batches', 'domains', 'endpoints', 'mailboxes']
+var tables = ['batches', 'domains', 'endpoints', 'mailboxes', 'notices']
 var queues = [
   'mailbox-jobs'
   'mailbox-jobs-poison'
@@ -307,6 +310,7 @@ module functionApp 'modules/function-app.bicep' = {
     entraClientId: entraClientId
     syncSchedule: empty(syncSchedule) ? '0 0 2 * * *' : syncSchedule
     telemetryAddresses: telemetryAddresses
+    notifyFrom: notifyFrom
     engineSettings: engineSettings
   }
   // The host must find its rights and its way to the storage when it starts for the first time.

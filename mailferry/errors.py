@@ -23,12 +23,17 @@ MailferryError
 ├── FolderGone                     the folder no longer exists on the server
 ├── MessageRefused                 the target will not take this message; `reason` is the server's own text
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
-├── BatchBusy                      mailboxes of the batch are at work, and what was asked for must wait for them
+├── BatchBusy                      mailboxes or a CSV of the batch are at work, and what was asked for must wait
 ├── OperationRefused               there is no such operation, batch or mailbox
+├── FileRefused                    a file that the HTTP API does not take, by its name or size
+├── ReportTooLarge                 a report that does not go over HTTP
 ├── RequestRefused                 a request of the HTTP API asks for what there is not
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
-└── DnsFailed                      the public DNS did not tell who answers for a domain
+├── DnsFailed                      the public DNS did not tell who answers for a domain
+├── TemplateRefused                a template of messages can't be used
+├── SenderRefused                  nothing can be sent as this sender
+└── MessageNotSent                 one message was not sent, and will not be
 """
 
 from __future__ import annotations
@@ -187,11 +192,19 @@ class KeyUnavailable(MailferryError):
 
 
 class BatchBusy(MailferryError):
-    """What was asked for can't be done while mailboxes of the batch run or wait for their turn."""
+    """What was asked for can't be done while mailboxes of the batch run or wait for their turn, or its CSV does."""
 
 
 class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
+
+
+class FileRefused(MailferryError):
+    """A file for the container `batches` has a name or a size that is not taken. Nothing was put there."""
+
+
+class ReportTooLarge(MailferryError):
+    """A report is too large to go over HTTP; it lies in the storage account."""
 
 
 class RequestRefused(MailferryError):
@@ -210,3 +223,15 @@ class DnsFailed(MailferryError):
     """The public DNS did not tell, in the time there was, which servers answer for a domain."""
 
     retry = True
+
+
+class TemplateRefused(MailferryError):
+    """An administrator's template of messages can't be used; none of its kind is sent."""
+
+
+class SenderRefused(MailferryError):
+    """Microsoft 365 sends nothing as this sender, whatever it is."""
+
+
+class MessageNotSent(MailferryError):
+    """Microsoft 365 refused this one message for good."""

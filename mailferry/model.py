@@ -18,19 +18,32 @@ class Status(StrEnum):
     SYNCED = "Synced"
     INCREMENTAL_SYNCING = "IncrementalSyncing"
     INCREMENTAL_FAILED = "IncrementalFailed"
+    COMPLETING = "Completing"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_WARNINGS = "CompletedWithWarnings"
     FAILED = "Failed"
     STOPPED = "Stopped"
+    REMOVING = "Removing"
+
+
+#: A mailbox has arrived for good: no pass touches it any more.
+COMPLETED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_WARNINGS})
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A source server, and how many of its mailboxes are copied at once."""
+    """A source server, and how many of its mailboxes are copied at once.
+
+    `quirks` is a JSON object with what is known of the server better than by how it introduces itself: fields of
+    `mailferry.source.profile.Profile`. Empty: nothing is.
+    """
 
     host: str
     port: int = 993
     security: Security = Security.SSL
     check_certificate: bool = True
     max_concurrent: int = 20
+    quirks: str = ""
 
     @property
     def id(self) -> str:
@@ -50,7 +63,8 @@ class Counts:
     `unselected` (left out by the batch's options `messages_after`, `messages_before` and `largest_message`).
     The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
     from the target before they were verified, `missing` have gone again since, `unchecked` were not recognised
-    there, and the target gave no UID for them. `bytes` is what was sent.
+    there, and the target gave no UID for them. `flags_updated` is how often a message got the flags that it has at the
+    source by now. `bytes` is what was sent.
     """
 
     messages: int = 0
@@ -63,6 +77,7 @@ class Counts:
     unchecked: int = 0
     bytes: int = 0
     unselected: int = 0
+    flags_updated: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -97,6 +112,7 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
 
 
 class ItemKind(StrEnum):

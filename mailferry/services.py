@@ -6,38 +6,52 @@ from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
 from mailferry.identity import app_identity
-from mailferry.intake.ingest import Intake
+from mailferry.intake.endpoint_files import EndpointFiles
+from mailferry.intake.files import Files
+from mailferry.intake.ingest import CONTAINER, Intake
 from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
+from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.lifecycle.shredding import Shredding
 from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
+from mailferry.notify.rounds import Notifications
+from mailferry.report.labels import LabelLists
+from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
+from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
 from mailferry.secrets.seal import KeyWrapper
 from mailferry.settings import Settings
+from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
+from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
+from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
+from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
 from mailferry.target.graph import Graph
+from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
 from mailferry.target.token import TokenSource
 from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -57,6 +71,8 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    files: Files
+    shelf: Shelf
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -68,9 +84,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     reports = Reports(batches, folders, ledger, storage.blobs, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
-    sessions = Sessions(settings, batches, admission, keys, tokens)
+    google = GoogleTokens(settings.google, clock) if settings.google else None
+    homes = HomeStore(storage)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
+    endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
         mailboxes,
         folders,
@@ -78,17 +97,20 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         admission,
         reports,
         storage.blobs,
+        endpoints,
         keys,
         _default_endpoint(settings),
         settings.limits.message_bytes,
         clock,
     )
-    operations = Operations(mailboxes, folders, batches, admission, reports, clock)
+    removal = Removal(mailboxes, folders, batches, reports, clock)
+    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    sync = Sync(batches, admission)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues),
+        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
-        sync=Sync(batches, admission),
+        sync=sync,
         watch=Watch(
             mailboxes,
             folders,
@@ -97,9 +119,13 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             passes,
             reports,
             intake,
+            endpoints,
             Commands(operations, storage.blobs, clock),
+            Completion(batches, sync, reports, clock),
+            removal,
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
+            Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -109,6 +135,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        files=Files(batches, storage.blobs),
+        shelf=Shelf(batches, storage.blobs),
     )
 
 
@@ -117,6 +145,10 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:
+    return Outbox(graph, settings.notify_from) if graph and settings.notify_from else None
 
 
 def _keys(settings: Settings) -> KeyWrapper:

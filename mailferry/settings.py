@@ -13,10 +13,12 @@ from typing import Literal
 
 from mailferry.errors import SettingsError
 from mailferry.imap.values import Security, Server
+from mailferry.source.service_account import TOKEN_URL, ServiceAccount, read_service_account
 from mailferry.target.entra import AUTHORITY, EntraApp
 from mailferry.target.profile import Overrides, read_overrides
 
 _VERSIONLESS = re.compile(r"https://[^/\s]+/keys/[0-9A-Za-z-]+")
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _NEW_SEALING_KEY = "Make one with: python3 -c 'import base64,os;print(base64.b64encode(os.urandom(32)).decode())'"
 
 
@@ -47,9 +49,11 @@ class Settings:
     target_profile: Overrides
     graph_url: str
     entra: EntraApp
+    google: ServiceAccount | None
     sealing_keys: tuple[bytes, ...] = field(repr=False)
     key_vault_key: str
     plain_addresses: bool
+    notify_from: str
     limits: Limits
 
 
@@ -65,9 +69,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         target_profile=read_overrides(read.text("TARGET_PROFILE")),
         graph_url=read.text("GRAPH_URL", "https://graph.microsoft.com/v1.0"),
         entra=_entra(read),
+        google=_google(read),
         sealing_keys=_sealing_keys(read),
         key_vault_key=_key_vault_key(read),
         plain_addresses=read.choice("TELEMETRY_ADDRESSES", "hashed", ("hashed", "plain")) == "plain",
+        notify_from=_address(read, "NOTIFY_FROM"),
         limits=_limits(read),
     )
     _check_wrapping_key(settings)
@@ -81,6 +87,18 @@ class _Reader:
 
     def text(self, name: str, default: str = "") -> str:
         return self._environment.get(name, "").strip() or default
+
+    def text_or_file(self, name: str) -> str:
+        """A secret that stands in the setting, or in the file that `<name>_FILE` names."""
+        text, path = self.text(name), self.text(f"{name}_FILE")
+        if text and path:
+            raise SettingsError(f"{name} and {name}_FILE are both set.", "Keep one and empty the other.")
+        if not path:
+            return text
+        try:
+            return Path(path).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{name}_FILE {path!r} can't be read.", "Check the path and its rights.") from error
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, default).lower()
@@ -130,6 +148,12 @@ def _entra(read: _Reader) -> EntraApp:
     )
 
 
+def _google(read: _Reader) -> ServiceAccount | None:
+    token_url = read.text("GOOGLE_TOKEN_URL", TOKEN_URL)
+    text = read.text_or_file("GOOGLE_SERVICE_ACCOUNT")
+    return read_service_account(text, "GOOGLE_SERVICE_ACCOUNT", token_url) if text else None
+
+
 def _limits(read: _Reader) -> Limits:
     plain = Limits()
     return Limits(
@@ -146,19 +170,15 @@ def _limits(read: _Reader) -> Limits:
     )
 
 
+def _address(read: _Reader, name: str) -> str:
+    text = read.text(name)
+    if text and not _ADDRESS.fullmatch(text):
+        raise SettingsError(f"{name} is {text!r}.", "Set it to the address of a mailbox, like migration@contoso.com.")
+    return text
+
+
 def _sealing_keys(read: _Reader) -> tuple[bytes, ...]:
-    text = read.text("SEALING_KEY")
-    path = read.text("SEALING_KEY_FILE")
-    if text and path:
-        raise SettingsError("SEALING_KEY and SEALING_KEY_FILE are both set.", "Keep one and empty the other.")
-    if path:
-        try:
-            text = Path(path).read_text(encoding="ascii")
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                f"SEALING_KEY_FILE {path!r} can't be read.", "Check the path and its rights."
-            ) from error
-    return tuple(_sealing_key(word) for word in text.split())
+    return tuple(_sealing_key(word) for word in read.text_or_file("SEALING_KEY").split())
 
 
 def _sealing_key(text: str) -> bytes:

@@ -15,8 +15,10 @@ app and what to run next in Exchange Online.
   --identity-only no app registration: the identity itself gets the app roles
   --graph         also give the Microsoft Graph app roles with which mailboxes are checked beforehand
                   (User.Read.All, MailboxSettings.Read, Mail.ReadBasic.All; all of them only read)
+  --notify        also give the Microsoft Graph app role Mail.Send, for messages to users and administrators; it holds for
+                  every mailbox of the tenant: docs/notifications.md says how to give it for one
   --name NAME     display name of the app registration (Mailferry)
-  --remove        take it all away again; with --identity-only, the app roles (those of --graph only with --graph)
+  --remove        take it all away again; with --identity-only, the app roles (those of --graph and --notify only with these)
   --what-if       only say what would be done
   --help
 
@@ -27,13 +29,14 @@ END
 readonly GRAPH=https://graph.microsoft.com/v1.0
 readonly EXCHANGE_APP=00000002-0000-0ff1-ce00-000000000000
 readonly GRAPH_APP=00000003-0000-0000-c000-000000000000
-readonly GRAPH_ROLES='User.Read.All MailboxSettings.Read Mail.ReadBasic.All'
+readonly READ_ROLES='User.Read.All MailboxSettings.Read Mail.ReadBasic.All'
+readonly NOTIFY_ROLES='Mail.Send'
 readonly TAG=mailferry       # marks an app registration as made here: no other one is ever changed or removed
 readonly CREDENTIAL=mailferry
 readonly PENDING='(new)'     # stands for an id that --what-if can't know
 readonly TRIES=8             # what was just made shows everywhere only after some seconds
 
-identity='' name=Mailferry app_wanted=yes graph_wanted=no removing=no what_if=no
+identity='' name=Mailferry app_wanted=yes graph_roles='' removing=no what_if=no
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 
@@ -181,9 +184,7 @@ take_role() {
 each_role() {
   local role
   "$1" "$EXCHANGE_APP" IMAP.AccessAsApp
-  if [ "$graph_wanted" = yes ]; then
-    for role in $GRAPH_ROLES; do "$1" "$GRAPH_APP" "$role"; done
-  fi
+  for role in $graph_roles; do "$1" "$GRAPH_APP" "$role"; done
 }
 
 remove() {
@@ -224,7 +225,8 @@ while [ $# -gt 0 ]; do
       if [ "$1" = --name ]; then name=$2; else identity=$2; fi
       shift ;;
     --identity-only) app_wanted=no ;;
-    --graph) graph_wanted=yes ;;
+    --graph) graph_roles="$graph_roles $READ_ROLES" ;;
+    --notify) graph_roles="$graph_roles $NOTIFY_ROLES" ;;
     --remove) removing=yes ;;
     --what-if) what_if=yes ;;
     --help) usage; exit ;;

@@ -33,6 +33,7 @@ param sourceMaxConcurrent int
 param entraClientId string
 param syncSchedule string
 param telemetryAddresses string
+param notifyFrom string
 
 @description('Settings by name that take the place of those below.')
 param engineSettings object
@@ -90,6 +91,7 @@ var settings = {
   ENTRA_MANAGED_IDENTITY: identityClientId
   ENTRA_AUTHORITY: environment().authentication.loginEndpoint
   GRAPH_URL: 'https://graph.microsoft.com/v1.0'
+  NOTIFY_FROM: notifyFrom
 
   SYNC_SCHEDULE: syncSchedule
   WATCH_SCHEDULE: '0 */5 * * * *'

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from mailferry.cutover.compare import State, Verdict
 from mailferry.cutover.expected import Expected
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.state.mx_changes import MxChange
 
+_ARRIVED = (Status.SYNCED, *COMPLETED)
 #: Addresses that a reason names.
 _NAMED = 5
 
@@ -49,7 +50,7 @@ def passes_of(lines: Iterable[MailboxLine]) -> Passes:
     known = [line for line in lines if _has_told(line)]
     return Passes(
         lines,
-        unsynced=tuple(line for line in lines if line.status is not Status.SYNCED),
+        unsynced=tuple(line for line in lines if line.status not in _ARRIVED),
         receiving=tuple(line for line in known if line.messages_per_second > 0),
         quiet=tuple(line for line in known if line.messages_per_second <= 0),
         untold=tuple(line for line in lines if not _has_told(line)),
@@ -86,7 +87,8 @@ def _of_caches(change: MxChange, passes: Passes, now: datetime) -> Iterator[Reas
         yield Reason(
             f"{_named(late)}: no pass has ended since the old MX went out of all caches "
             f"({change.cached_until:%Y-%m-%d %H:%M} UTC).",
-            "Wait for the next pass (SYNC_SCHEDULE), which fetches what came to the old server last.",
+            "Wait for the next pass (SYNC_SCHEDULE), which fetches what came to the old server last; what is completed "
+            "has no next pass before its CSV is dropped again.",
         )
 
 

@@ -56,6 +56,10 @@ ADMIN_REMEDIES = {
         "Check the master password in the CSV's column Password, the user's name, and that the server has master "
         "authentication enabled for the function app's outbound addresses."
     ),
+    LoginKind.GOOGLE: (
+        "Check that IMAP is on for the user (Google Admin console: Apps, Google Workspace, Gmail, End User Access), "
+        "that Gmail is a service of the user's organisational unit, and that UserName is the user's primary address."
+    ),
 }
 SESSION_REMEDY = "Nothing has to be done: Mailferry logs in again. If it goes on, look into the server's log."
 _WAIT_REMEDY = "Nothing has to be done: Mailferry waits. If it lasts, ask the server's administrator."
@@ -178,6 +182,13 @@ LOCKED = (
 )
 #: What only a login is answered with.
 LOGIN = (
+    _rule(
+        r"not enabled for imap|imap access is disabled",
+        LoginRefused,
+        "has IMAP switched off for this account",
+        "Switch it on: for the whole domain in the Google Admin console (Apps, Google Workspace, Gmail, End User "
+        "Access), for one account in Gmail's settings (Forwarding and POP/IMAP).",
+    ),
     _rule(
         r"application-specific password|app(lication)? password|answer/185833",
         LoginRefused,

@@ -114,7 +114,7 @@ def says_exists(text: bytes) -> bool:
 def of_login(
     server: Server, text: bytes, secrets: Iterable[str], *, oauth: bool, remedy: str = complaints.PASSWORD_REMEDY
 ) -> ServerError:
-    """What a NO or BAD to the login means; `remedy` is for a password that is refused.
+    """What a NO or BAD to the login means; `remedy` is for a password or token that is refused.
 
     A token that is refused without a reason is worth trying again: outages of hours look just like that.
     """
@@ -124,7 +124,7 @@ def of_login(
     refused = LoginRefused(
         server.side,
         f"{server.host} refused the login: {words or 'without a reason'}",
-        complaints.OAUTH_REMEDY if oauth else remedy,
+        remedy,
     )
     if oauth:
         refused.retry, refused.delay = True, complaints.DOUBT_SECONDS

@@ -27,9 +27,13 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _COMMENT = re.compile(r"\([^()]*\)")
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]]+@[^\s<>,;:\"()]+")
-_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
+_HEADER_END = re.compile(rb"\n\r?\n")
 #: A Message-ID that a repair has added names the key of the message as it was.
-_ADDED_ID = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{32})@mailferry\.invalid")
+_ADDED = "@mailferry.invalid"
+_ADDED_ID = re.compile(r"[0-9a-f]{16}\.([0-9a-f]{32})" + re.escape(_ADDED))
+_ID_NAME = b"\nmessage-id:"
+#: The rest of a field, when all of it stands on one line.
+_ONE_LINE = re.compile(rb"([^\r\n]*)(?:\r?\n[^ \t]|\r?\n?\Z)")
 
 
 def identity_of(header: bytes, size: int, received: int | None) -> Identity:
@@ -44,10 +48,29 @@ def identity_of(header: bytes, size: int, received: int | None) -> Identity:
     if added := _ADDED_ID.fullmatch(message_id):
         key = bytes.fromhex(added[1])
     elif message_id:
-        key = _digest(b"id:" + message_id.encode("utf-8", "surrogatepass"))
+        key = _key_of_id(message_id)
     else:
         key = _digest(b"hd:" + _stable(fields, received if dated is None else dated))
     return Identity(key, size, received, dated)
+
+
+def fingerprint_of(header: bytes, size: int, received: int | None) -> int:
+    """`fingerprint` of the message with (at least) these header fields; faster than by way of `identity_of`."""
+    place = (b"\n" + header).lower().find(_ID_NAME)  # a regular expression takes ten times as long
+    found = _ONE_LINE.match(header, place + len(_ID_NAME) - 1) if place >= 0 else None
+    message_id = message_id_of(_text(found[1])) if found else ""
+    if not message_id or message_id.endswith(_ADDED):
+        return fingerprint(identity_of(header, size, received))
+    return fingerprint(Identity(_key_of_id(message_id), size, received, None))
+
+
+def fingerprint(identity: Identity) -> int:
+    """64 bits, never 0, by which a message is known again in another folder of the same server.
+
+    Key, size and INTERNALDATE: MOVE and COPY keep all three (RFC 3501 §6.4.7), other messages share them but by design.
+    """
+    facts = b"%b %d %d" % (identity.key, identity.size, -1 if identity.received is None else identity.received)
+    return int.from_bytes(blake2b(facts, digest_size=8).digest(), "big") or 1
 
 
 def added_id(key: bytes, digest: bytes) -> str:
@@ -55,7 +78,7 @@ def added_id(key: bytes, digest: bytes) -> str:
 
     The first 8 bytes of `digest`, of the whole message, tell those apart that only share a key.
     """
-    return f"{digest[:8].hex()}.{key.hex()}@mailferry.invalid"
+    return f"{digest[:8].hex()}.{key.hex()}{_ADDED}"
 
 
 def header_in(body: Body) -> bytes:
@@ -64,6 +87,8 @@ def header_in(body: Body) -> bytes:
     Of a header larger than any mail program writes, the first `SPOOL_OVER` bytes.
     """
     first = body.head(SPOOL_OVER)
+    if first.startswith((b"\n", b"\r\n")):
+        return b""
     end = _HEADER_END.search(first)
     return first[: end.start()] if end else first
 
@@ -99,6 +124,10 @@ def instant_of_header(date: str) -> int | None:
     except (ValueError, IndexError, TypeError, OverflowError, AttributeError):
         return None
     return int(instant) if 0 <= instant < LATEST else None
+
+
+def _key_of_id(message_id: str) -> bytes:
+    return _digest(b"id:" + message_id.encode("utf-8", "surrogatepass"))
 
 
 def _stable(fields: dict[str, str], instant: int | None) -> bytes:

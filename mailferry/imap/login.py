@@ -32,7 +32,8 @@ def log_in(session: Session, login: Login) -> Response:
             raise
         raise failures.of_login_bye(session.server, session.bye, attempt.secrets) from None
     if completion.kind != b"OK":
-        remedy = complaints.ADMIN_REMEDIES.get(login.way.kind, complaints.PASSWORD_REMEDY)
+        usual = complaints.OAUTH_REMEDY if login.token else complaints.PASSWORD_REMEDY
+        remedy = complaints.ADMIN_REMEDIES.get(login.way.kind, usual)
         raise failures.of_login(
             session.server, completion.text, attempt.secrets, oauth=bool(login.token), remedy=remedy
         )
@@ -65,7 +66,7 @@ class _Attempt:
                 return self._become(b"X-SETUSER", user) if entered.kind == b"OK" else entered
             case LoginKind.MASTER:
                 return self._by_password(_bytes(login.user.removesuffix(way.suffix) + way.suffix), password)
-            case LoginKind.PASSWORD:
+            case _:
                 return self._by_password(user, password)
 
     def _by_password(self, user: bytes, password: bytes) -> Response:

@@ -42,18 +42,26 @@ class LoginKind(StrEnum):
     PROXYAUTH = "proxyauth"
     #: X-MASTERAUTH with the server's master password, then X-SETUSER with the user's name (Kerio Connect).
     KERIO = "kerio"
+    #: XOAUTH2 with a token for the user that a Google service account gets (domain-wide delegation).
+    GOOGLE = "google-service-account"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginWay:
     """How a server is logged in to. `admin` is the administrator's name, which `separator` parts from a user's.
 
-    Never holds a secret: other than with `LoginKind.PASSWORD`, the login's password is the administrator's.
+    Never holds a secret: other than with `LoginKind.PASSWORD`, the login's password is the administrator's, where
+    there is one.
     """
 
     kind: LoginKind = LoginKind.PASSWORD
     admin: str = ""
     separator: str = "*"
+
+    @property
+    def by_password(self) -> bool:
+        """Whether it takes a password at all."""
+        return self.kind is not LoginKind.GOOGLE
 
     @property
     def suffix(self) -> str:

@@ -19,10 +19,12 @@ _LAST_PRIORITY = 9
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a batch's turn comes: those of a lower `priority` (1 to 9) go first; None begins at once."""
+    """When a batch's turn comes: those of a lower `priority` (1 to 9) go first; None begins at once. It is completed
+    from `complete_after` on; None: when somebody asks for it."""
 
     priority: int = USUAL_PRIORITY
     start_after: datetime | None = None
+    complete_after: datetime | None = None
 
 
 #: As soon as there is room, among all others.
@@ -38,8 +40,11 @@ def selection(top: JsonObject, most: int, problems: list[str]) -> Selection:
 
 
 def schedule(top: JsonObject, problems: list[str]) -> Schedule:
-    """When the batch begins, and before whom."""
-    return Schedule(_priority(top, "priority", problems), _moment(top, "start_after", problems))
+    """When the batch begins, and before whom, and when it is completed."""
+    start, complete = (_moment(top, key, problems) for key in ("start_after", "complete_after"))
+    if start and complete and complete <= start:
+        problems.append("$.complete_after is not later than $.start_after: nothing would be synced by then.")
+    return Schedule(_priority(top, "priority", problems), start, complete)
 
 
 def _day(top: JsonObject, key: str, problems: list[str]) -> datetime | None:

@@ -58,8 +58,10 @@ def address_key(address: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-def read_csv(data: bytes) -> CsvFile:
+def read_csv(data: bytes, *, passwords: bool = True) -> CsvFile:
     """Read a batch's CSV, whatever encoding, separator and line ends it was saved with.
+
+    Without `passwords` the column Password may be empty or missing.
 
     Raises `StructureRefused` when the file as a whole can't be used.
     """
@@ -72,8 +74,9 @@ def read_csv(data: bytes) -> CsvFile:
     if separator != ",":
         notes.append(f"separator {'tab' if separator == chr(9) else separator}")
     records = records_from(lines, first, separator)
-    header = read_header(records, separator)
-    body = _Body(header, separator)
+    required = tuple(column for column in REQUIRED if passwords or column != "Password")
+    header = read_header(records, separator, required)
+    body = _Body(header, separator, required)
     for record in records:
         if record.cells is not None:
             body.take(record)
@@ -88,8 +91,9 @@ def read_csv(data: bytes) -> CsvFile:
 class _Body:
     """Collects the rows below the header: those that can run, those that can't, and what to note."""
 
-    def __init__(self, header: Header, separator: str) -> None:
+    def __init__(self, header: Header, separator: str, required: Sequence[str]) -> None:
         self.header = header
+        self.required = required
         self.separator = separator
         self.rows: list[Row] = []
         self.refused: list[Problem] = []
@@ -168,11 +172,16 @@ class _Body:
             cause = "A cell is filled in a column that has no name."
             return [Problem(line, "", cause, f"Name the column in the header. {_QUOTING}")]
         raw = {column: self.header.cell(cells, column) for column in COLUMNS}
-        problems = [problem for column in COLUMNS if (problem := _cell_problem(line, column, raw[column]))]
+        problems = [problem for column in COLUMNS if (problem := self._problem(line, column, raw[column]))]
         if problems:
             return problems
         root, known_extra = raw["UserRoot"].strip(), tuple(pair for pair in extra if pair[0])
         return Row(line, raw["EmailAddress"].strip(), raw["UserName"].strip(), raw["Password"], root, known_extra)
+
+    def _problem(self, line: int, column: str, raw: str) -> Problem | None:
+        if raw.strip():
+            return _cell_problem(line, column, raw)
+        return Problem(line, column, f"{column} is empty.", f"Fill in {column}.") if column in self.required else None
 
     def _add(self, row: Row) -> None:
         key = address_key(row.address)
@@ -205,15 +214,11 @@ def _duplicate(row: Row, first: Row) -> Problem:
 
 
 def _cell_problem(line: int, column: str, raw: str) -> Problem | None:
-    """Why a cell can't be used.
+    """Why a cell that is filled can't be used.
 
     Its value is not quoted: in a row that has slipped by one column it may be a password.
     """
     value = raw.strip()
-    if not value:
-        if column not in REQUIRED:
-            return None
-        return Problem(line, column, f"{column} is empty.", f"Fill in {column}.")
     if len(raw) > LONGEST_CELL:
         cause = f"{column} has {len(raw):,} characters; at most {LONGEST_CELL:,} can be used."
         return Problem(line, column, cause, f"Check the row. {_QUOTING}")

@@ -76,7 +76,7 @@ def separator_of(lines: Sequence[str], first: int) -> str:
     return max((",", ";", "\t"), key=columns)
 
 
-def read_header(records: Iterator[Record], separator: str) -> Header:
+def read_header(records: Iterator[Record], separator: str, required: Sequence[str] = REQUIRED) -> Header:
     """Read the first line that isn't blank. Its problems are kept, so that the rows are still looked at."""
     record = next((record for record in records if not record.blank), None)
     if record is None:
@@ -91,7 +91,7 @@ def read_header(records: Iterator[Record], separator: str) -> Header:
     if _looks_like_data(names, at):
         cause = "The header is missing: the first line looks like data."
         raise StructureRefused.because(cause, f"Put this line first: {separator.join(REQUIRED)}", record.line)
-    missing, meant = _missing(names, at, record.line, separator)
+    missing, meant = _missing(names, at, record.line, separator, required)
     notes = [
         f"column {name} is not one of ours and was kept; did you mean UserRoot?"
         for name in names
@@ -117,12 +117,12 @@ def _looks_like_data(names: Sequence[str], at: dict[str, int]) -> bool:
 
 
 def _missing(
-    names: Sequence[str], at: dict[str, int], line: int, separator: str
+    names: Sequence[str], at: dict[str, int], line: int, separator: str, required: Sequence[str]
 ) -> tuple[tuple[Problem, ...], set[str]]:
     """A problem for each required column that isn't there, with the cell that was probably meant."""
     strangers = [name for name in names if name and not is_known(name)]
     problems, meant = [], set()
-    for column in REQUIRED:
+    for column in required:
         if column in at:
             continue
         slip = next((name for name in strangers if _nearest(name) == column), "") if len(names) > 1 else ""

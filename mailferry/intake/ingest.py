@@ -7,18 +7,20 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
 
-from mailferry.errors import BatchRefused, Conflict, SealBroken
+from mailferry.errors import BatchBusy, BatchRefused, Conflict, SealBroken
 from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
+from mailferry.intake.endpoint_files import FOLDER as ENDPOINTS
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
+from mailferry.intake.taking import LEFT, STARTED, Taken, left, updated, waiting, what_to_do
 from mailferry.model import Endpoint, MailboxLine, Problem, Status
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
-from mailferry.state.admission import Admission, Ticket
+from mailferry.state.admission import Admission, Ticket, next_ticket
 from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
@@ -44,20 +46,6 @@ _LONGEST_NOTE = 500
 _LONGEST_REFUSAL = 2_000
 
 
-class _Taken(Enum):
-    """What intake did with a row."""
-
-    NEW = "new"
-    RESTARTED = "restarted"
-    UPDATED = "updated"
-    ELSEWHERE = "elsewhere"
-    BUSY = "busy"
-
-
-_STARTED = frozenset({_Taken.NEW, _Taken.RESTARTED})
-_LEFT = frozenset({_Taken.ELSEWHERE, _Taken.BUSY})
-
-
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Takes CSVs in. Doing it twice, wholly or in part, changes nothing more than doing it once."""
@@ -68,6 +56,7 @@ class Intake:
     admission: Admission
     reports: Reports
     blobs: Blobs
+    endpoints: EndpointFiles
     keys: KeyWrapper
     default_endpoint: Endpoint | None
     message_bytes: int
@@ -93,8 +82,9 @@ class Intake:
             blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
-            csv = read_csv(blob.data)
             options = self._options(name)
+            csv = read_csv(blob.data, passwords=options.login.by_password)
+            self._check_time(name, options.schedule.complete_after)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return
@@ -107,13 +97,27 @@ class Intake:
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
     def _options(self, name: str) -> BatchOptions:
-        """The options beside the CSV, else those of the time before: a row is mended without dropping them again."""
+        """The options beside the CSV, else those of the time before: a row is mended without dropping them again. A
+        batch that was removed has no such time."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
-        found = beside or self.blobs.read(REPORTS, f"{name}/{_OPTIONS}")
-        options = read_options(found.data if found else None, self.default_endpoint, self.message_bytes)
+        found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
+        options = read_options(
+            found.data if found else None, self.default_endpoint, self.message_bytes, self.endpoints.named
+        )
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
+
+    def _check_time(self, name: str, complete_after: datetime | None) -> None:
+        """A time that has passed is taken only from a batch that has it already. Raises BatchRefused."""
+        if complete_after is None or complete_after > self.clock():
+            return
+        known = self.batches.get(name)
+        if known is None or known.complete_after != complete_after:
+            raise BatchRefused(
+                f"$.complete_after is {complete_after:%Y-%m-%d %H:%M} UTC, which is in the past.",
+                "Name a later moment, or leave it out and ask for the operation complete when the batch is synced.",
+            )
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
@@ -131,21 +135,31 @@ class Intake:
         endpoint = options.endpoint.id
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
+        paused = self._is_paused(name)
         with ThreadPoolExecutor(_WRITERS) as pool:
-            why = _why_queued(options.schedule.start_after, self.clock())
-            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row, why), csv.rows))
-        started = [box for taken, box in outcomes if taken in _STARTED]
-        self.batches.write_lines(self._line(taken, box) for taken, box in outcomes if taken in _STARTED)
+            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row, paused=paused), csv.rows))
+        started = [(taken, box) for taken, box in outcomes if taken in STARTED]
+        self.batches.write_lines(self._line(taken, box) for taken, box in started)
         planned = options.schedule
-        self.admission.wait(endpoint, _tickets(started), planned.priority, planned.start_after)
-        left = [_left(taken, row, box) for row, (taken, box) in zip(csv.rows, outcomes, strict=True) if taken in _LEFT]
-        problems = [*csv.refused, *left]
+        tickets = _tickets(box for _, box in started if not box.stopped)
+        self.admission.wait(endpoint, tickets, planned.priority, planned.start_after)
+        rows = zip(csv.rows, outcomes, strict=True)
+        problems = [*csv.refused, *(left(taken, row, box) for row, (taken, box) in rows if taken in LEFT)]
         known = self.batches.change(
-            name, lambda found: replace(found, refused="", refused_etag="", refused_rows=len(problems))
+            name,
+            lambda found: replace(
+                found, refused="", refused_etag="", refused_rows=len(problems), intakes=found.intakes + 1
+            ),
         )
         if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:
-            raise Conflict("The batch was shredded while its CSV was taken in; it is taken in again.")
+            raise Conflict("The batch was shredded or removed while its CSV was taken in; it is taken in again.")
+        if known.paused and not paused:
+            raise Conflict("The batch was paused while its CSV was taken in; it is taken in again.")
         return problems
+
+    def _is_paused(self, name: str) -> bool:
+        batch = self.batches.get(name)
+        return batch is not None and batch.paused
 
     def _batch(self, name: str, endpoint: str, csv: CsvFile, options: BatchOptions) -> bytes:
         """Write the batch's row. Returns its data key: the one its mailboxes are sealed with, if that can be opened."""
@@ -165,6 +179,10 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            start_after=options.schedule.start_after,
+            notify=options.notify,
+            endpoint_name=options.endpoint_name,
+            complete_after=options.schedule.complete_after,
         )
         if self.batches.insert(batch):
             return data_key
@@ -181,7 +199,14 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                start_after=batch.start_after,
+                notify=batch.notify,
+                endpoint_name=batch.endpoint_name,
                 wrapped_key=found.wrapped_key or batch.wrapped_key,
+                complete_after=batch.complete_after,
+                closed=None,
+                removed=False,
+                intakes=found.intakes + 1,
             ),
         )
         wrapped = (known or batch).wrapped_key
@@ -197,10 +222,12 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(self, name: str, options: BatchOptions, seal: Seal, row: Row, why: str) -> tuple[_Taken, Mailbox]:
+    def _take_row(
+        self, name: str, options: BatchOptions, seal: Seal, row: Row, *, paused: bool
+    ) -> tuple[Taken, Mailbox]:
         key = mailbox_id(address_key(row.address))
         now = self.clock()
-        fresh = Mailbox(
+        made = Mailbox(
             id=key,
             batch=name,
             row=row.line,
@@ -210,78 +237,53 @@ class Intake:
             sealed=seal.close(row.password, key),
             endpoint=options.endpoint.id,
             status=Status.QUEUED,
-            why=why,
+            why="",
             remedy="",
             since=now,
             updated=now,
             way=options.login,
         )
+        fresh = waiting(made, options.schedule.start_after, now, paused=paused)
         actor = f"{name}.csv"
-        if self.mailboxes.insert(fresh, actor):
-            return _Taken.NEW, fresh
-        found = self.mailboxes.get(key)
-        if found is None or found.batch != name:
-            return _Taken.ELSEWHERE, found or fresh
-        if found.active and _another_source(found, fresh):
-            return _Taken.BUSY, found
-        restarted = _to_start(found, fresh)
-        changed = self.mailboxes.change(key, lambda known: _updated(known, fresh, restarted), actor) or found
-        return (_Taken.RESTARTED if restarted else _Taken.UPDATED), changed
+        taken, found = Taken.NEW, fresh
 
-    def _line(self, taken: _Taken, mailbox: Mailbox) -> MailboxLine:
-        folders = self.folders.all(mailbox.id) if taken is _Taken.RESTARTED else ()
+        def change(known: Mailbox) -> Mailbox | None:
+            nonlocal taken, found
+            taken, found = what_to_do(known, fresh), known
+            return None if taken in LEFT else updated(known, fresh, taken)
+
+        while not self.mailboxes.insert(fresh, actor):
+            changed = self.mailboxes.change(key, change, actor)
+            if changed or taken in LEFT:
+                return taken, changed or found
+            # It was removed at this very moment.
+        return Taken.NEW, fresh
+
+    def _line(self, taken: Taken, mailbox: Mailbox) -> MailboxLine:
+        folders = self.folders.all(mailbox.id) if taken is Taken.RESTARTED else ()
         return line_of(mailbox, [v.folder for v in folders], self.clock())
 
 
+def check_taken_in(blobs: Blobs, batch: str) -> None:
+    """Raises BatchBusy while a CSV of the batch lies in the container."""
+    files = (file.name for file in blobs.list(CONTAINER, f"{batch}."))
+    if file := next((file for file in files if batch_name(file) == batch), None):
+        raise BatchBusy(
+            f"{file} still lies in the container {CONTAINER}, with passwords in it.",
+            "Delete it if it was refused, or wait until it is taken in.",
+        )
+
+
 def batch_name(file: str) -> str | None:
-    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV."""
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies where the
+    definitions of endpoints do."""
     name, dot, kind = file.rpartition(".")
-    return name if name and dot and kind.lower() == "csv" else None
-
-
-def _updated(known: Mailbox, fresh: Mailbox, restarted: bool) -> Mailbox:
-    """A mailbox that was dropped again: how to log in is new, what it has done stays."""
-    changed = replace(
-        known,
-        row=fresh.row,
-        address=fresh.address,
-        user=fresh.user,
-        user_root=fresh.user_root,
-        sealed=fresh.sealed,
-        endpoint=fresh.endpoint,
-        way=fresh.way,
-        not_before=None,
-        failures=0,
-        updated=fresh.updated,
-    )
-    if restarted and known.last_synced is None and not known.active and not known.stopped:
-        return replace(changed, status=fresh.status, why=fresh.why, remedy="", since=fresh.since)
-    return changed
-
-
-def _to_start(known: Mailbox, fresh: Mailbox) -> bool:
-    """Whether dropping it again starts a pass: it never ran, it failed, it was shredded, or it is another
-    source mailbox now. What a person has stopped stays stopped."""
-    if known.active or known.stopped:
-        return False
-    return known.status is not Status.SYNCED or known.shredded or _another_source(known, fresh)
-
-
-def _another_source(known: Mailbox, fresh: Mailbox) -> bool:
-    return (known.user, known.user_root, known.endpoint) != (fresh.user, fresh.user_root, fresh.endpoint)
-
-
-def _why_queued(start_after: datetime | None, now: datetime) -> str:
-    if start_after and start_after > now:
-        return f"Waiting for its start, not before {start_after:%Y-%m-%d %H:%M} UTC (start_after)."
-    return "Waiting for its turn."
+    return name if name and dot and kind.lower() == "csv" and not file.startswith(ENDPOINTS) else None
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
     traceparent = current_traceparent()
-    for mailbox in mailboxes:
-        incremental = mailbox.last_synced is not None
-        yield Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental, traceparent)
+    return (next_ticket(mailbox, traceparent) for mailbox in mailboxes)
 
 
 def _unused(csv: CsvFile) -> list[str]:
@@ -292,26 +294,12 @@ def _unused(csv: CsvFile) -> list[str]:
     return [f"These columns are not used, and not stored since they may hold secrets: {columns}."]
 
 
-def _left(taken: _Taken, row: Row, known: Mailbox) -> Problem:
-    """Why a row that is well-formed was left as it was."""
-    if taken is _Taken.BUSY:
-        return Problem(
-            row.line,
-            "UserName",
-            f"{row.address} is just being copied from another source mailbox ({known.user}).",
-            "Drop the CSV again when that mailbox is Synced or Failed.",
-        )
-    return Problem(
-        row.line,
-        "EmailAddress",
-        f"{row.address} belongs to the batch {known.batch!r} already.",
-        f"Drop it under the name {known.batch}.csv: a target mailbox is in one batch only, so that nothing goes twice.",
-    )
-
-
 def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if f"{name}/" == ENDPOINTS:
+        cause = f"No batch can have the name {name}: its reports would lie among the answers about endpoints."
+        raise BatchRefused(cause, "Give the file another name.")
     if len(name) > LONGEST_NAME:
         raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")

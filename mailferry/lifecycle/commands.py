@@ -6,11 +6,12 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 
-from mailferry.errors import BatchRefused, OperationRefused
+from mailferry.errors import BatchBusy, BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
 from mailferry.intake.ingest import CONTAINER
 from mailferry.intake.json_object import check_keys, parsed, wrong
-from mailferry.lifecycle.operations import Operation, Operations, operation_of
+from mailferry.lifecycle.operation_rules import Operation, operation_of
+from mailferry.lifecycle.operations import Operations
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.mailboxes import mailbox_id
@@ -52,7 +53,7 @@ class Commands:
         try:
             operation, mailboxes = _read(blob.data)
             answer |= asdict(self.operations.run(batch, operation, file, mailboxes))
-        except (BatchRefused, OperationRefused) as refused:
+        except (BatchBusy, BatchRefused, OperationRefused) as refused:
             log.warning("%s is refused: %s", file, refused.cause)
             answer |= {"error": refused.cause, "remedy": refused.remedy}
         data = json.dumps(answer, ensure_ascii=False, indent=2).encode()

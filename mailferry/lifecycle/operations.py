@@ -1,4 +1,4 @@
-"""Operations of a person on a batch or on some of its mailboxes: pause, resume, stop, retry.
+"""Operations of a person on a batch or on some of its mailboxes.
 
 Each may come at any moment, twice, or together with another one. The mailbox's row decides: its status is changed there
 at once or not at all. Waiting lines, slots and screens follow it, and a repeated operation brings them up to date too.
@@ -11,40 +11,27 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 
 from mailferry.errors import OperationRefused
+from mailferry.lifecycle.operation_rules import RULES, Operation, Rule, Turn
+from mailferry.lifecycle.removal import Removal
 from mailferry.model import MailboxLine, Status
 from mailferry.report.publish import Reports
-from mailferry.state.admission import Admission, Ticket
-from mailferry.state.batches import Batches, line_of
+from mailferry.state.admission import Admission, next_ticket
+from mailferry.state.batches import Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Held, Mailbox, Mailboxes
+from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.telemetry.spans import current_traceparent
+from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
 #: Mailboxes changed at once: storage answers in milliseconds, and a large batch has 50,000 of them.
 _WORKERS = 8
-
-_FAILED = frozenset({Status.FAILED, Status.INCREMENTAL_FAILED})
-_SHREDDED = "no password any more: drop the CSV again with its row"
-_RESUME = "Resume it when it shall go on."
-
-
-#: Gives the mailbox as it shall be, or None when it shall stay as it is.
-type Change = Callable[[Mailbox], Mailbox | None]
-
-
-class Operation(StrEnum):
-    """What can be asked for."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    STOP = "stop"
-    RETRY = "retry"
+#: Time that a call gives to the removal of what it has asked to remove; the watch does the rest.
+REMOVAL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +52,6 @@ class _Outcome:
     why: str = ""
 
 
-def operation_of(name: str) -> Operation:
-    """The operation of this name. Raises OperationRefused."""
-    try:
-        return Operation(name)
-    except ValueError:
-        known = ", ".join(Operation)
-        raise OperationRefused(f"There is no operation {name[:60]!r}.", f"Known are {known}.") from None
-
-
 @dataclass(frozen=True, slots=True)
 class Operations:
     """Carries operations out."""
@@ -83,32 +61,49 @@ class Operations:
     batches: Batches
     admission: Admission
     reports: Reports
+    removal: Removal
     clock: Clock = utc_now
 
-    def run(self, batch: str, operation: Operation, actor: str, mailboxes: Mapping[str, str] | None = None) -> Done:
-        """Do it to all mailboxes that the batch has now, or to those with these ids (each with the name it was given);
-        `actor` is who asks for it.
+    def run(self, name: str, operation: Operation, actor: str, mailboxes: Mapping[str, str] | None = None) -> Done:
+        """Do it to all mailboxes that the batch `name` has now, or to those with these ids (each with the name it was
+        given); `actor` is who asks for it.
 
-        Raises OperationRefused when there is no such batch, or one of the mailboxes is not in it: then nothing is done.
+        Raises OperationRefused when there is no such batch, or one of the mailboxes is not in it, and BatchBusy when
+        the last of a batch is to be removed while a CSV of it lies in the container: then nothing is done.
         """
-        lines = self._lines(batch, mailboxes)
-        named = mailboxes is not None
-        if operation in (Operation.PAUSE, Operation.STOP):
-            outcomes = self._stop(batch, lines, operation, actor)
-        else:
-            outcomes = self._start(lines, operation, actor, named=named)
-        changed = sum(not outcome.why for outcome in outcomes)
-        self._show(batch, lines, outcomes)
-        log.info("Batch %s: %s changed %s of %s mailboxes.", batch, operation, changed, len(lines))
-        unchanged = Counter(outcome.why for outcome in outcomes if outcome.why)
-        return Done(batch, operation, changed, dict(unchanged))
-
-    def _lines(self, batch: str, mailboxes: Mapping[str, str] | None) -> list[MailboxLine]:
-        if self.batches.get(batch) is None:
+        batch = self.batches.get(name)
+        if batch is None:
             raise OperationRefused(
-                f"There is no batch {batch!r}.",
+                f"There is no batch {name!r}.",
                 "GET /api/batches lists the batches; each has a folder in the container reports.",
             )
+        rule = RULES[operation]
+        if mailboxes is None and (paused := rule.pauses) is not None:
+            # Before its mailboxes are listed: a CSV that is taken in meanwhile brings some that are listed, or paused.
+            self.batches.change(name, lambda found: replace(found, paused=paused))
+        lines = self._lines(name, mailboxes)
+        if operation is Operation.REMOVE:
+            self.removal.begin(batch, lines, actor)
+        known = self._read(lines)
+        change = partial(self._changed, rule, mailboxes is not None, actor)
+        if rule.turn is Turn.GIVEN_UP:
+            # Out of the line first: who resumes a mailbox that is stopped below gives it a new place that stays.
+            self._leave(name, known)
+            outcomes = self._each(change, known)
+            self._give_slots_back([outcome.mailbox for outcome in outcomes])
+        else:
+            outcomes = self._each(change, known)
+            # Also those that wait already: whoever wanted them to may have been cut off before they stood in line.
+            self._wait(batch, [outcome.mailbox for outcome in outcomes if outcome.mailbox.status is Status.QUEUED])
+        changed = sum(not outcome.why for outcome in outcomes)
+        self._show(name, lines, outcomes)
+        if operation is Operation.REMOVE:
+            self.removal.go_on(name, Deadline(REMOVAL_SECONDS))
+        log.info("Batch %s: %s changed %s of %s mailboxes.", name, operation, changed, len(lines))
+        unchanged = Counter(outcome.why for outcome in outcomes if outcome.why)
+        return Done(name, operation, changed, dict(unchanged))
+
+    def _lines(self, batch: str, mailboxes: Mapping[str, str] | None) -> list[MailboxLine]:
         lines = list(self.batches.lines(batch))
         if mailboxes is None:
             return lines
@@ -120,66 +115,34 @@ class Operations:
             )
         return found
 
-    def _stop(self, batch: str, lines: Sequence[MailboxLine], operation: Operation, actor: str) -> list[_Outcome]:
-        """Out of the line first: who resumes a mailbox that is stopped below gives it a new place that stays."""
-        known = self._read(lines)
-        for endpoint in {mailbox.endpoint for mailbox in known}:
-            self.admission.leave(endpoint, batch, {mailbox.id for mailbox in known})
-        held = Held.PAUSED if operation is Operation.PAUSE else Held.STOPPED
-        outcomes = self._each(partial(self._stop_one, held, actor), known)
-        passes = {outcome.mailbox.id: outcome.mailbox.pass_no for outcome in outcomes if outcome.mailbox.stopped}
-        for endpoint in {mailbox.endpoint for mailbox in known}:
+    def _changed(self, rule: Rule, named: bool, actor: str, mailbox: Mailbox) -> _Outcome:
+        """The outcome for one mailbox. One that stays has the reason of the row that was read for the change."""
+        why, newest = "removed meanwhile", mailbox
+
+        def change(found: Mailbox) -> Mailbox | None:
+            nonlocal why, newest
+            why, newest = rule.why_not(found, named), found
+            return None if why else rule.done(found, self.clock())
+
+        changed = self.mailboxes.change(mailbox.id, change, actor)
+        return _Outcome(changed or newest, why)
+
+    def _leave(self, batch: str, mailboxes: Sequence[Mailbox]) -> None:
+        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
+            self.admission.leave(endpoint, batch, {mailbox.id for mailbox in mailboxes})
+
+    def _give_slots_back(self, mailboxes: Sequence[Mailbox]) -> None:
+        passes = {mailbox.id: mailbox.pass_no for mailbox in mailboxes if mailbox.at_rest}
+        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
             for slot in [slot for slot in self.admission.slots(endpoint) if slot.mailbox in passes]:
                 self.admission.release(endpoint, slot.mailbox, passes[slot.mailbox])
-        return outcomes
 
-    def _stop_one(self, held: Held, actor: str, mailbox: Mailbox) -> _Outcome:
-        def change(found: Mailbox) -> Mailbox | None:
-            if _why_not_stopped(found, held):
-                return None
-            why = f"{held.capitalize()} on request."
-            return replace(found.with_status(Status.STOPPED, why, _RESUME, self.clock()), held=held, not_before=None)
-
-        return self._changed(mailbox, actor, change, partial(_why_not_stopped, held=held))
-
-    def _start(self, lines: Sequence[MailboxLine], operation: Operation, actor: str, *, named: bool) -> list[_Outcome]:
-        one = self._retry_one if operation is Operation.RETRY else partial(self._resume_one, named)
-        outcomes = self._each(partial(one, actor), self._read(lines))
-        # Also those that wait already: whoever wanted them to may have been cut off before they stood in line.
-        waiting = [outcome.mailbox for outcome in outcomes if outcome.mailbox.status is Status.QUEUED]
-        for endpoint in {mailbox.endpoint for mailbox in waiting}:
-            self.admission.wait(endpoint, (_ticket(mailbox) for mailbox in waiting if mailbox.endpoint == endpoint))
+    def _wait(self, batch: Batch, mailboxes: Sequence[Mailbox]) -> None:
+        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
+            here = (mailbox for mailbox in mailboxes if mailbox.endpoint == endpoint)
+            tickets = [next_ticket(mailbox, current_traceparent()) for mailbox in here]
+            self.admission.wait(endpoint, tickets, batch.priority)
             self.admission.admit(endpoint)
-        return outcomes
-
-    def _resume_one(self, named: bool, actor: str, mailbox: Mailbox) -> _Outcome:
-        def change(found: Mailbox) -> Mailbox | None:
-            may = found.held is Held.PAUSED or (named and found.stopped)
-            return self._queued(found, "Resumed on request.") if may and not found.shredded else None
-
-        return self._changed(mailbox, actor, change, _why_not_resumed)
-
-    def _retry_one(self, actor: str, mailbox: Mailbox) -> _Outcome:
-        def change(found: Mailbox) -> Mailbox | None:
-            may = found.status in _FAILED and not found.shredded
-            return self._queued(found, "Tried again on request.") if may else None
-
-        return self._changed(mailbox, actor, change, _why_not_retried)
-
-    def _queued(self, mailbox: Mailbox, why: str) -> Mailbox:
-        queued = mailbox.with_status(Status.QUEUED, f"Waiting for its turn. {why}", "", self.clock())
-        return replace(queued, held=Held.NOT, not_before=None, failures=0)
-
-    def _changed(self, mailbox: Mailbox, actor: str, change: Change, why_not: Callable[[Mailbox], str]) -> _Outcome:
-        """The outcome for one mailbox. One that stays has the reason of the row that was read for the change."""
-        seen = [mailbox]
-
-        def change_seen(found: Mailbox) -> Mailbox | None:
-            seen.append(found)
-            return change(found)
-
-        changed = self.mailboxes.change(mailbox.id, change_seen, actor)
-        return _Outcome(changed) if changed else _Outcome(seen[-1], why_not(seen[-1]))
 
     def _read(self, lines: Sequence[MailboxLine]) -> list[Mailbox]:
         found = self._each(lambda line: self.mailboxes.get(line.mailbox), lines)
@@ -193,36 +156,14 @@ class Operations:
             for outcome in outcomes
             if not outcome.why or shown[outcome.mailbox.id] != outcome.mailbox.status
         ]
-        self.batches.write_lines(self._each(self._line, late))
+        self.batches.write_lines(line for line in self._each(self._line, late) if line)
         if late:
             self.reports.publish(batch)
 
-    def _line(self, mailbox: Mailbox) -> MailboxLine:
-        now = self.mailboxes.get(mailbox.id) or mailbox  # it may run again by now
-        return line_of(now, [v.folder for v in self.folders.all(mailbox.id)], self.clock())
+    def _line(self, mailbox: Mailbox) -> MailboxLine | None:
+        now = self.mailboxes.get(mailbox.id)  # it may run again by now, or be gone
+        return line_of(now, [v.folder for v in self.folders.all(mailbox.id)], self.clock()) if now else None
 
     def _each[A, B](self, work: Callable[[A], B], things: Sequence[A]) -> list[B]:
         with ThreadPoolExecutor(_WORKERS) as pool:
             return list(pool.map(work, things))
-
-
-def _why_not_stopped(mailbox: Mailbox, held: Held) -> str:
-    """Empty when it can be. A pause leaves Failed mailboxes: nothing of them runs, and their cause stays in sight."""
-    if mailbox.held in (held, Held.STOPPED):
-        return f"{mailbox.held} already"
-    return "Failed, nothing runs" if held is Held.PAUSED and mailbox.status is Status.FAILED else ""
-
-
-def _why_not_resumed(mailbox: Mailbox) -> str:
-    if mailbox.stopped and mailbox.shredded:
-        return _SHREDDED
-    return "stopped by itself: resume it by itself" if mailbox.stopped else f"{mailbox.status}, not stopped"
-
-
-def _why_not_retried(mailbox: Mailbox) -> str:
-    return _SHREDDED if mailbox.status in _FAILED else f"{mailbox.status}, not failed"
-
-
-def _ticket(mailbox: Mailbox) -> Ticket:
-    incremental = mailbox.last_synced is not None
-    return Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental, current_traceparent())

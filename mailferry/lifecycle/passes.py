@@ -1,4 +1,7 @@
-"""A mailbox's pass from beginning to end: every change of status, with its reason, and what follows from it."""
+"""A mailbox's pass from beginning to end: every change of status, with its reason, and what follows from it.
+
+The pass of a mailbox that is synced and to be completed is its last one: Completing, and in the end Completed.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,35 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.model import Counts, Status
+from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
+from mailferry.model import Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
-from mailferry.state.admission import Admission
-from mailferry.state.batches import Batches, line_of
+from mailferry.state.admission import Admission, next_ticket
+from mailferry.state.batches import USUAL_PRIORITY, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.telemetry.discreet import place_of
 from mailferry.telemetry.mailboxes import Told
+from mailferry.telemetry.spans import current_traceparent
 
 log = logging.getLogger(__name__)
 
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
 
-#: Folders that a reason names, and characters of each.
-_SHOWN, _SHOWN_MOST = 3, 100
-
 _REFUSED_REMEDY = (
     "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
     "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
 )
+_WARNED_REMEDY = (
+    "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
+    "the CSV again with this row."
+)
+#: Stands before the cause when a last pass has failed.
+_NOT_COMPLETED = "Not completed; the next pass, a retry or complete tries again. "
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +61,10 @@ class Passes:
         counts = total_counts(folders)
 
         def start(mailbox: Mailbox) -> Mailbox | None:
-            if job.pass_no <= mailbox.pass_no or mailbox.stopped:
+            if job.pass_no <= mailbox.pass_no or mailbox.at_rest:
                 return None
-            first = mailbox.last_synced is None
             return replace(
-                self._with_status(
-                    mailbox,
-                    Status.VALIDATING if first else Status.INCREMENTAL_SYNCING,
-                    "Logging in to both ends and listing folders." if first else "Looking for new messages.",
-                ),
+                self._with_status(mailbox, *self._kind(mailbox)),
                 pass_no=job.pass_no,
                 planned=False,
                 pass_began=self.clock(),
@@ -85,7 +88,7 @@ class Passes:
 
     def planned(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
         """Record that the folders of the pass are written down."""
-        status = Status.SYNCING if mailbox.last_synced is None else Status.INCREMENTAL_SYNCING
+        status = Status.SYNCING if mailbox.last_synced is None else mailbox.status
         work = sum(folder.has_work for folder in folders)
 
         def change(found: Mailbox) -> Mailbox | None:
@@ -99,20 +102,26 @@ class Passes:
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
+        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass.
         Gives the slot to the next in line."""
         folders = self._folders(mailbox.id)
-        counts = total_counts(folders)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            now = self.clock()
-            left = [folder for folder in folders if folder.refused]
+            done = replace(found, last_synced=self.clock(), failures=0)
+            why = f"{in_target(folders)} {found.note}".strip()
+            if found.status is Status.COMPLETING:
+                warned = bool(warnings(folders))
+                status = Status.COMPLETED_WITH_WARNINGS if warned else Status.COMPLETED
+                completed = replace(done, sealed="", to_complete=False)
+                return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
+            if self._to_complete(found):
+                return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
+            left = any(folder.refused for folder in folders)
             status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            why = f"{_not_carried(left)}{_synced(counts)} {found.note}".strip()
-            return replace(
-                self._with_status(found, status, why, _REFUSED_REMEDY if left else ""), last_synced=now, failures=0
-            )
+            remedy = _REFUSED_REMEDY if left else remedy_of_source(folders)
+            return self._with_status(done, status, why, remedy)
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 
@@ -123,7 +132,8 @@ class Passes:
             if not found.in_pass(pass_no):
                 return None
             status = Status.FAILED if found.last_synced is None else Status.INCREMENTAL_FAILED
-            return self._with_status(found, status, cause, remedy)
+            last = found.status is Status.COMPLETING
+            return self._with_status(found, status, f"{_NOT_COMPLETED if last else ''}{cause}", remedy)
 
         changed = self.mailboxes.change(mailbox_id, change)
         mailbox = changed or self.mailboxes.get(mailbox_id)
@@ -196,6 +206,12 @@ class Passes:
         said: a message we don't know may hold a secret."""
         self.mailboxes.change(mailbox_id, lambda found: replace(found, last_error=place_of(error)))
 
+    def ended(self, mailbox: Mailbox, pass_no: int) -> None:
+        """Do once more what follows when this pass, or an earlier one, has ended: whoever should have may be dead."""
+        self._wait_again(mailbox)
+        self.publish(mailbox)
+        self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
+
     def publish(self, mailbox: Mailbox) -> None:
         """Write the mailbox's line as it is now."""
         self._write_line(mailbox, self._folders(mailbox.id))
@@ -208,11 +224,35 @@ class Passes:
 
     def _end(self, mailbox: Mailbox, pass_no: int, changed: Mailbox | None, folders: Sequence[Folder]) -> None:
         if changed:
+            self._wait_again(changed)
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)
+
+    def _wait_again(self, mailbox: Mailbox) -> None:
+        """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
+        if mailbox.status is Status.QUEUED:
+            ticket = next_ticket(mailbox, current_traceparent())
+            self.admission.wait(mailbox.endpoint, [ticket], self._priority(mailbox))
+
+    def _priority(self, mailbox: Mailbox) -> int:
+        batch = self.batches.get(mailbox.batch)
+        return batch.priority if batch else USUAL_PRIORITY
+
+    def _kind(self, mailbox: Mailbox) -> tuple[Status, str]:
+        """Which pass it is that begins, and what it does first."""
+        if mailbox.last_synced is None:
+            return Status.VALIDATING, "Logging in to both ends and listing folders."
+        if self._to_complete(mailbox):
+            return Status.COMPLETING, "Looking for new messages, for the last time."
+        return Status.INCREMENTAL_SYNCING, "Looking for new messages."
+
+    def _to_complete(self, mailbox: Mailbox) -> bool:
+        """Whether its next pass is the last one: by its own wish, or because the batch's time has come."""
+        batch = self.batches.get(mailbox.batch)
+        return mailbox.to_complete or (batch is not None and batch.completes(self.clock()))
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())
@@ -220,25 +260,3 @@ class Passes:
 
 def _sentence(words: str) -> str:
     return words if words.endswith((".", "!", "?")) else f"{words}."
-
-
-def _not_carried(folders: Sequence[Folder]) -> str:
-    """What a person must see first: whole folders that stay behind."""
-    if not folders:
-        return ""
-    named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
-    more = f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else ""
-    messages = sum(folder.counts.messages for folder in folders)
-    return f"Not carried: {named}{more} with {messages:,} messages, because the target creates no folder for it. "
-
-
-def _synced(counts: Counts) -> str:
-    settled = counts.copied + counts.adopted
-    words = f"{settled:,} messages are in the target"
-    if counts.adopted:
-        words += f" ({counts.adopted:,} of them were there already)"
-    if counts.skipped:
-        words += f"; {counts.skipped:,} skipped, see skipped.csv"
-    if counts.unselected:
-        words += f"; {counts.unselected:,} left out by the batch's options, see folders.csv"
-    return f"{words}."

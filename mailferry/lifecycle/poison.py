@@ -73,7 +73,7 @@ class Poison:
 
 def _needs_no_plan(mailbox: Mailbox, job: MailboxJob) -> bool:
     over = mailbox.pass_no == job.pass_no and not mailbox.active
-    return over or mailbox.stopped or mailbox.pass_no > job.pass_no
+    return over or mailbox.at_rest or mailbox.pass_no > job.pass_no
 
 
 def _out_of_date(queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox | None) -> None:

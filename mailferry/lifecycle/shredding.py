@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from mailferry.errors import BatchBusy
-from mailferry.intake.ingest import CONTAINER, batch_name
+from mailferry.intake.ingest import check_taken_in
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
@@ -59,12 +59,7 @@ class Shredding:
         return sum(shredded)
 
     def _check_at_rest(self, batch: Batch) -> None:
-        files = (file.name for file in self.blobs.list(CONTAINER, f"{batch.name}."))
-        if file := next((file for file in files if batch_name(file) == batch.name), None):
-            raise BatchBusy(
-                f"{file} still lies in the container {CONTAINER}, with passwords in it.",
-                "Delete it if it was refused, or wait until it is taken in.",
-            )
+        check_taken_in(self.blobs, batch.name)
         if self.admission.busy_with(batch.endpoint, batch.name):
             raise BatchBusy(f"Mailboxes of the batch {batch.name!r} run or wait for their turn.", _LATER)
 

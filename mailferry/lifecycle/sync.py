@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailferry.model import Status
+from mailferry.model import MailboxLine, Status
 from mailferry.state.admission import Admission, Ticket
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batch, Batches
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,15 @@ class Sync:
         was shredded."""
         for batch in self.batches.all():
             due = [line for line in self.batches.lines(batch.name) if line.status in DUE and not line.shredded]
-            if not due:
-                continue
-            self.admission.wait(
-                batch.endpoint,
-                (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in due),
-                batch.priority,
-            )
-            self.admission.admit(batch.endpoint)
-            log.info("Batch %s: %s mailboxes are due for an incremental pass.", batch.name, len(due))
+            if due:
+                self.start(batch, due)
+
+    def start(self, batch: Batch, due: Sequence[MailboxLine]) -> None:
+        """Let these mailboxes of the batch wait for their next pass."""
+        self.admission.wait(
+            batch.endpoint,
+            (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in due),
+            batch.priority,
+        )
+        self.admission.admit(batch.endpoint)
+        log.info("Batch %s: %s mailboxes are due for a pass.", batch.name, len(due))

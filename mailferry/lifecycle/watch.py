@@ -7,14 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
 from mailferry.lifecycle.commands import Commands
+from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.passes import Passes
+from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint
+from mailferry.model import Endpoint, MailboxLine, Status
+from mailferry.notify.rounds import Notifications, Round
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
@@ -29,11 +33,14 @@ from mailferry.state.mailboxes import ACTIVE, Mailbox, Mailboxes
 from mailferry.state.storage import Blobs, Queues
 from mailferry.telemetry import rounds
 from mailferry.telemetry.credentials import Credentials
+from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 UNANNOUNCED = 120.0
+#: Time that one round gives to removals.
+REMOVAL_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,13 @@ class Watch:
     passes: Passes
     reports: Reports
     intake: Intake
+    endpoints: EndpointFiles
     commands: Commands
+    completion: Completion
+    removal: Removal
     rotation: Rotation
     credentials: Credentials
+    notifications: Notifications
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
@@ -62,17 +73,18 @@ class Watch:
         for endpoint in self.admission.endpoints():
             self._look_after(endpoint)
         self._take_unannounced()
-        self._report()
+        self._look_after_batches()
         self.rotation.run()
         self.credentials.tell(self.clock())
+        self.endpoints.run()
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):
             mailbox = self.mailboxes.get(slot.mailbox)
-            if mailbox is None or mailbox.stopped or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
-                if mailbox:
-                    self.passes.publish(mailbox)
+            if mailbox is None:
                 self.admission.release(endpoint.id, slot.mailbox, slot.pass_no)
+            elif mailbox.at_rest or (not mailbox.active and mailbox.pass_no >= slot.pass_no):
+                self.passes.ended(mailbox, slot.pass_no)
             else:
                 folders = [v.folder for v in self.folders.all(mailbox.id)]
                 if mailbox.active:
@@ -119,10 +131,13 @@ class Watch:
         except Exception:
             log.exception("%s could not be taken in.", blob)
 
-    def _report(self) -> None:
-        """Bring the reports of batches up to date that have changed since they were written, and lines that have not:
-        a worker that dies or is late leaves one that says "at work" of a mailbox that is at rest."""
+    def _look_after_batches(self) -> None:
+        """Complete and remove what is to be, and bring the reports of batches up to date that have changed since they
+        were written, and lines that have not: a worker that dies or is late leaves one that says "at work" of a mailbox
+        that is at rest."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
+        messages = self.notifications.round()
+        deadline = Deadline(REMOVAL_SECONDS)
         for batch in list(self.batches.all()):
             lines = list(self.batches.lines(batch.name))
             rounds.batch(batch.name, lines, self.clock())
@@ -130,8 +145,19 @@ class Watch:
                 if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
                     self.passes.publish(mailbox)
             changed = max((line.updated for line in lines), default=None)
-            if changed and (batch.reported is None or changed > batch.reported):
+            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported):
                 self.reports.publish(batch.name)
+            self.completion.look_after(batch, lines)
+            if batch.removed or any(line.status is Status.REMOVING for line in lines):
+                self.removal.go_on(batch.name, deadline)
+            self._notify(messages, batch, lines)
+
+    def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:
+        """Messages that can't be looked after must not keep the watch from everything else."""
+        try:
+            messages.look_after(batch, lines)
+        except Exception:
+            log.exception("The messages of batch %s could not be looked after.", batch.name)
 
 
 def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:

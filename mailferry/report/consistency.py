@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailferry.model import Counts, MailboxLine, Status
+from mailferry.model import COMPLETED, Counts, MailboxLine, Status
 
 #: A mailbox with fewer messages is graded as if it had so many.
 LEAST_MESSAGES = 1_000
@@ -38,7 +38,7 @@ def consistency_of(line: MailboxLine) -> Consistency | None:
         return None
     counts = line.counts
     # While a pass runs, what is open is work; what one left open that failed or was stopped is not in the target.
-    ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED)
+    ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED, *COMPLETED)
     left = max(0, counts.messages - counts.settled) if ended else 0
     found = [
         (count, words, remedy)

@@ -8,18 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import batched
 
-from mailferry.model import Item, MailboxLine, Problem
+from mailferry.model import Item, MailboxLine, Problem, Status
+from mailferry.report.labels import CONTAINER, LabelLists
 from mailferry.report.summary import summary_html
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
-from mailferry.state.batches import Batches
+from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.storage import Blobs, Content
 
+__all__ = ["CONTAINER", "Reports"]
+
 log = logging.getLogger(__name__)
 
-CONTAINER = "reports"
 _CSV = "text/csv; charset=utf-8"
 
 #: Mailboxes whose folders are read at once: storage answers in milliseconds, and a large batch has thousands.
@@ -36,19 +38,27 @@ class Reports:
     blobs: Blobs
     clock: Clock = utc_now
 
-    def publish(self, name: str) -> None:
-        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now."""
+    def publish(self, name: str, last_words: str = "") -> None:
+        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now.
+
+        The reports of a batch that is closed or being removed stay as they are. `last_words` are shown on the summary
+        of reports that are written all the same.
+        """
+        made = self.clock()
         batch = self.batches.get(name)
         if batch is None:
             return
-        made = self.clock()
         lines = sorted(self.batches.lines(name), key=lambda line: line.row)
+        if not last_words and _is_final(batch, lines):
+            return
         items = [(line, item) for line in lines for item in self._items(line)]
         self._write(name, "mailboxes.csv", mailboxes_csv(lines), _CSV)
         self._write(name, "folders.csv", lambda: folders_csv(self._folders(lines)), _CSV)
+        LabelLists(self.blobs).publish(name)
         for table in ITEM_TABLES:
             self._write(name, table, items_csv(table, items), _CSV)
-        summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], batch.notes)
+        notes = [*batch.notes, *_closed(batch), *filter(None, [last_words])]
+        summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], notes)
         self._write(name, "summary.html", summary, "text/html; charset=utf-8")
         self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
@@ -78,3 +88,16 @@ class Reports:
 
     def _write(self, batch: str, name: str, data: Content, content_type: str) -> None:
         self.blobs.write(CONTAINER, f"{batch}/{name}", data, content_type)
+
+
+def _is_final(batch: Batch, lines: Sequence[MailboxLine]) -> bool:
+    """Whether the batch's reports have been written for the last time."""
+    if batch.closed and batch.reported and batch.reported >= batch.closed:
+        return True
+    return batch.removed or (bool(lines) and all(line.status is Status.REMOVING for line in lines))
+
+
+def _closed(batch: Batch) -> list[str]:
+    if batch.closed is None:
+        return []
+    return [f"Closed on {batch.closed:%Y-%m-%d %H:%M} UTC: all mailboxes are completed, their passwords are shredded."]

@@ -25,11 +25,16 @@ _ID = re.compile("[0-9a-f]{32}")
 _RANKS = (
     (Status.SYNCING, "Syncing"),
     (Status.VALIDATING, "Syncing"),
+    (Status.COMPLETING, "Completing"),
     (Status.QUEUED, "Queued"),
     (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
     (Status.FAILED, "SyncedWithErrors"),
     (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
     (Status.STOPPED, "Stopped"),
+    (Status.SYNCED, "Synced"),
+    (Status.COMPLETED_WITH_WARNINGS, "CompletedWithWarnings"),
+    (Status.COMPLETED, "Completed"),
+    (Status.REMOVING, "Removing"),
 )
 
 
@@ -144,6 +149,9 @@ def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
         "refused": batch.refused or None,
         "refused_rows": batch.refused_rows,
         "notes": list(batch.notes),
+        "paused": batch.paused,
+        "complete_after": batch.complete_after.isoformat() if batch.complete_after else None,
+        "closed": batch.closed.isoformat() if batch.closed else None,
         "mailboxes": totals.mailboxes,
         "by_status": dict(totals.by_status),
         **asdict(totals.counts),
@@ -160,7 +168,7 @@ def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
         return "Failed" if batch.refused else "Empty"
     if found == {Status.FAILED}:
         return "Failed"
-    return next((word for status, word in _RANKS if status in found), "Synced")
+    return next(word for status, word in _RANKS if status in found)
 
 
 def _mailbox(line: MailboxLine) -> dict[str, Json]:
@@ -183,6 +191,7 @@ def _mailbox(line: MailboxLine) -> dict[str, Json]:
         "passes": line.passes,
         "last_synced": line.last_synced.isoformat() if line.last_synced else None,
         "shredded": line.shredded,
+        "to_complete": line.to_complete,
     }
 
 

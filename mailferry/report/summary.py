@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from mailferry.model import Counts, Item, MailboxLine, Status
+from mailferry.model import COMPLETED, Counts, Item, MailboxLine, Status
 from mailferry.report.consistency import Score, consistency_of
 from mailferry.report.csv_cells import human_bytes, iso
 
@@ -21,8 +21,9 @@ MAX_MAILBOXES = 1_000
 MAX_ITEMS = 500
 
 _NEED_A_PERSON = (Status.FAILED, Status.INCREMENTAL_FAILED)
-_BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING)
+_BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING, Status.COMPLETING)
 _WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
+_IDLE = (Status.QUEUED, Status.STOPPED, Status.REMOVING)
 _DOUBTFUL = (Score.INVESTIGATE, Score.POOR)
 _TONES = {Score.PERFECT: "good", Score.GOOD: "good", Score.INVESTIGATE: "busy", Score.POOR: "bad"}
 
@@ -112,11 +113,12 @@ def _headline(lines: Sequence[MailboxLine], totals: Counts) -> _Headline:
     if waiting:
         return _Headline("busy", f"{len(lines) - waiting:,} of {_mailboxes(len(lines))} synced; no errors so far.")
     who = "The mailbox is" if len(lines) == 1 else f"All {len(lines):,} mailboxes are"
+    done = "completed" if all(line.status in COMPLETED for line in lines) else "synced"
     lost = totals.skipped + totals.missing
     if not lost:
-        return _Headline("good", f"{who} synced. Every message is there.")
+        return _Headline("good", f"{who} {done}. Every message is there.")
     count = "1 message is" if lost == 1 else f"{lost:,} messages are"
-    return _Headline("good", f"{who} synced. {count} not in the target: see below.")
+    return _Headline("good", f"{who} {done}. {count} not in the target: see below.")
 
 
 def _mailboxes(count: int) -> str:
@@ -159,7 +161,7 @@ def _kinds(skipped: Sequence[tuple[MailboxLine, Item]]) -> list[_Kind]:
 def _tone(status: Status) -> str:
     if status in _NEED_A_PERSON:
         return "bad"
-    return "good" if status is Status.SYNCED else "idle" if status in (Status.QUEUED, Status.STOPPED) else "busy"
+    return "good" if status in (Status.SYNCED, *COMPLETED) else "idle" if status in _IDLE else "busy"
 
 
 def _when(moment: datetime) -> str:

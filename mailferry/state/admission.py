@@ -17,6 +17,7 @@ from mailferry.model import Endpoint
 from mailferry.state.batches import USUAL_PRIORITY, batch_key
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import MailboxJob, send_mailbox_job
+from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert
 
@@ -49,6 +50,12 @@ class Ticket:
     def key(self) -> str:
         """Its place in the line of its batch."""
         return f"{_line_of(self.batch, self.incremental)}{self.row:06d}|{self.mailbox}"
+
+
+def next_ticket(mailbox: Mailbox, traceparent: str) -> Ticket:
+    """The ticket for the pass after the one that the mailbox is in."""
+    incremental = mailbox.last_synced is not None
+    return Ticket(mailbox.id, mailbox.batch, mailbox.pass_no + 1, mailbox.row, incremental, traceparent)
 
 
 @dataclass(frozen=True, slots=True)

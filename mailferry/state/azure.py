@@ -262,6 +262,20 @@ class AzureBlobs:
 
             self._creating(container, lambda: _undisturbed(upload))
 
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        client = self._service.get_blob_client(container, name)
+        settings = ContentSettings(content_type=content_type)
+        condition: dict[str, Any] = {"overwrite": False}
+        if over:
+            condition = {"overwrite": True, "etag": over, "match_condition": MatchConditions.IfNotModified}
+        try:
+            self._creating(container, lambda: client.upload_blob(data, content_settings=settings, **condition))
+        except HttpResponseError as error:
+            if error.status_code in (409, 412):
+                return False
+            raise
+        return True
+
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         client = self._service.get_blob_client(container, name)
         try:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailferry.errors import Conflict
 from mailferry.model import MailboxLine
+from mailferry.notify.wanted import NOBODY, Notify
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.copies import Copies
 from mailferry.state.folders import Folder, total_counts
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Row, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage, Upsert
 
 TABLE = "batches"
 _INDEX = "batches"
@@ -34,8 +36,11 @@ class Batch:
     """One CSV: its options, its wrapped data key (none once all its passwords are shredded), and, when it was refused,
     why and which version of the CSV.
 
-    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it. `removals` counts how often lines
-    were taken away from it: whoever does so raises it.
+    `folder_rules` is a text as `mailferry.transfer.folder_rules.to_text` writes it. `endpoint_name` is empty where the
+    options describe the endpoint themselves. `paused`: mailboxes that a CSV brings now are paused, too. `intakes` rises
+    when a CSV begins and ends to be taken in, so that nobody closes or removes the batch without it. `closed`: when the
+    last mailbox was completed, and its report written for the last time. `removed`: nothing is left but what is being
+    removed. `removals` counts how often lines were taken away: whoever does so raises it.
     """
 
     name: str
@@ -54,7 +59,19 @@ class Batch:
     reported: datetime | None = None
     selection: Selection = EVERYTHING
     priority: int = USUAL_PRIORITY
+    start_after: datetime | None = None
+    notify: Notify = NOBODY
+    endpoint_name: str = ""
+    complete_after: datetime | None = None
+    paused: bool = False
+    intakes: int = 0
+    closed: datetime | None = None
+    removed: bool = False
     removals: int = 0
+
+    def completes(self, now: datetime) -> bool:
+        """Whether the time has come from which on its mailboxes are completed."""
+        return self.complete_after is not None and self.complete_after <= now
 
 
 def batch_key(name: str) -> str:
@@ -122,6 +139,27 @@ class Batches:
         if pending:
             self._write(pending)
 
+    def remove_line(self, line: MailboxLine) -> None:
+        """Delete the line of a mailbox that is gone, unless it is another's by now: dropped again meanwhile."""
+        partition, key = batch_key(line.batch), _LINE + line.mailbox
+        row = self._tables.get(TABLE, partition, key)
+        if row and _line(row).status is line.status:
+            with suppress(Conflict):
+                self._tables.commit(TABLE, partition, [Delete(key, row.etag)])
+
+    def remove_empty(self, name: str) -> bool:
+        """Delete a batch that is removed when its last line is gone; whether it was. A CSV that comes in the meantime
+        keeps it."""
+        key = batch_key(name)
+        row = self._tables.get(TABLE, _INDEX, key)
+        if row is None or not from_values(Batch, row.values).removed or any(self.lines(name)):
+            return False
+        try:
+            self._tables.commit(TABLE, _INDEX, [Delete(key, row.etag)])
+        except Conflict:
+            return False
+        return True
+
     def _write(self, lines: list[MailboxLine]) -> None:
         operations: list[Operation] = [Upsert(_LINE + line.mailbox, {"line": _text(line)}) for line in lines]
         self._tables.commit(TABLE, batch_key(lines[0].batch), operations)
@@ -158,4 +196,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        to_complete=mailbox.to_complete,
     )

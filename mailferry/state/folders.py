@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import batched
 
 from mailferry.errors import Conflict, LeaseLost
 from mailferry.model import Counts
@@ -16,7 +17,7 @@ from mailferry.state.copies import Copies
 from mailferry.state.ledger import Entry, entry_operations
 from mailferry.state.mailboxes import TABLE
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Row, Storage
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage
 from mailferry.state.uids import UidRanges
 
 #: Folders that a process keeps for screens: about 2 KB each.
@@ -56,13 +57,16 @@ class Folder:
     is to do. `excluded` is what the batch's options leave out; `refused`: the target creates no folder for it, by
     whatever name. `todo` holds the UIDs not settled yet, those of an open window included; `known_next` is the UIDNEXT
     up to which they were ever put there. An *epoch* is a life of the source's UIDs: it ends when UIDVALIDITY
-    changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) when it began, 0 where the source has none.
+    changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) up to which its flags are carried, 0 where the
+    source has none. Flags are to be compared from the UID `flags_from` on, 0 when they need not be; `flags_modseq` is
+    the HIGHESTMODSEQ that is reached then.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
     since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
     `selection` says which messages are wanted; where an earlier one has left out some, `reconsider` is the lowest UID
     from which on those are to be looked at again, 0 when none are.
+    `cut_off` says what to do about a folder of which the source may show only a part, empty where it shows all.
     `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
     them; None before.
     """
@@ -79,6 +83,7 @@ class Folder:
     gone: bool = False
     excluded: bool = False
     refused: bool = False
+    cut_off: str = ""
     epoch_no: int = 0
     uidvalidity: int = 0
     known_next: int = 1
@@ -101,6 +106,8 @@ class Folder:
     fence: int = 0
     selection: Selection = EVERYTHING
     reconsider: int = 0
+    flags_from: int = 0
+    flags_modseq: int = 0
 
     @property
     def epoch(self) -> str:
@@ -109,7 +116,12 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle or to verify. What is left out is not, while it is."""
+        """Whether anything is left to settle, to verify or to compare. What is left out is not, while it is."""
+        return self.has_mail or (bool(self.flags_from) and not self.left_out)
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether messages are left to settle or to verify: that comes before all else."""
         return bool(self.todo or self.unverified or self.reconsider) and not self.left_out
 
     @property
@@ -171,6 +183,22 @@ class Folders:
         ]
         for start in range(0, len(operations), TRANSACTION):
             self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
+
+    def remove_idle(self, mailbox: str) -> bool:
+        """Delete the mailbox's folders unless a worker has one of them; whether they are gone.
+
+        From then on no worker can claim one, nor record anything.
+        """
+        found, now = self.all(mailbox), self._clock()
+        if any(versioned.folder.leased(now) for versioned in found):
+            return False
+        for some in batched(found, TRANSACTION, strict=False):
+            try:
+                rows = [Delete(_row_key(versioned.folder.key), versioned.etag) for versioned in some]
+                self._tables.commit(TABLE, mailbox, rows)
+            except Conflict:
+                return False
+        return True
 
     def claim(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import batched, islice
 
 from mailferry.model import Counts, Item, ItemKind
+from mailferry.state.flag_sets import FlagSets, pack_flags, unpack_flags
 from mailferry.state.mailboxes import TABLE
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage, Value
@@ -21,7 +24,12 @@ _DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of the messages of one window, by source UID."""
+    """What became of the messages of one window, by source UID.
+
+    `flags` are those that the messages carried had at the source when they were looked at last; None where nobody
+    knows. `fingerprints` tell them apart within the source, where known. `target_uidvalidity` is the one under which
+    the target UIDs were told, 0 where that was not written down.
+    """
 
     copied: tuple[UidPair, ...] = ()
     adopted: tuple[UidPair, ...] = ()
@@ -29,6 +37,14 @@ class Entry:
     items: tuple[Item, ...] = ()
     bytes: int = 0
     unselected: tuple[int, ...] = ()
+    flags: FlagSets | None = None
+    fingerprints: Mapping[int, int] = field(default_factory=dict)
+    target_uidvalidity: int = 0
+
+    @property
+    def carried(self) -> tuple[UidPair, ...]:
+        """The messages that are in the target, ascending."""
+        return tuple(sorted((*self.copied, *self.adopted)))
 
     def uids(self) -> tuple[int, ...]:
         """Every source UID that is settled by this entry."""
@@ -57,6 +73,8 @@ class Entry:
             skipped=tuple(uid for uid in self.skipped if uid not in uids),
             items=tuple(item for item in self.items if item.uid not in uids),
             unselected=tuple(uid for uid in self.unselected if uid not in uids),
+            flags=None if self.flags is None else _without(self.flags, uids),
+            fingerprints={uid: mark for uid, mark in self.fingerprints.items() if uid not in uids},
         )
 
     def with_targets(self, found: Mapping[int, int]) -> Entry:
@@ -72,6 +90,26 @@ class _Columns:
     skipped: UidRanges = UidRanges()
     bytes: int = 0
     unselected: UidRanges = UidRanges()
+    flags: str | None = None
+    fingerprints: builtins.bytes = b""
+    target_uidvalidity: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry as it stands in the ledger, without its items."""
+
+    entry: Entry
+    row: Row
+
+    @property
+    def lowest(self) -> int:
+        """The UID that its row is named after."""
+        return _uid(self.row)
+
+    def replaced(self, entry: Entry) -> Operation:
+        """The write that puts another entry, of the same messages, in its place."""
+        return Replace(self.row.key, _values(entry), self.row.etag)
 
 
 def entry_operations(folder: str, epoch: str, entry: Entry) -> list[Operation]:
@@ -103,9 +141,13 @@ class Ledger:
 
     def entries(self, mailbox: str, folder: str, epoch: str, first: int = 1) -> Iterator[Entry]:
         """The entries of a folder's epoch whose lowest UID is not below `first`, ordered by it, without their items."""
+        return (recorded.entry for recorded in self.recorded(mailbox, folder, epoch, first))
+
+    def recorded(self, mailbox: str, folder: str, epoch: str, first: int = 1) -> Iterator[Recorded]:
+        """The same, each with its row."""
         start = _key("ledger", folder, epoch, first)
         rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch), start=start)
-        return (_entry(row) for row in rows)
+        return (Recorded(_entry(row), row) for row in rows)
 
     def items(self, mailbox: str, current: Sequence[tuple[str, str]]) -> list[Item]:
         """The items of these folders, given as (folder key, present epoch)."""
@@ -197,17 +239,39 @@ def _insert(folder: str, epoch: str, entry: Entry) -> Insert:
     return Insert(_key("ledger", folder, epoch, entry.uids()[0]), _values(entry))
 
 
+def _without(sets: FlagSets, uids: Container[int]) -> FlagSets:
+    left = ((name, UidRanges.of(uid for uid in ranges.uids() if uid not in uids)) for name, ranges in sets.items())
+    return {name: ranges for name, ranges in left if ranges}
+
+
 def _values(entry: Entry) -> dict[str, Value]:
-    skipped, unselected = UidRanges.of(entry.skipped), UidRanges.of(entry.unselected)
-    return to_values(_Columns(pack_pairs(entry.copied), pack_pairs(entry.adopted), skipped, entry.bytes, unselected))
+    carried = [pair.source for pair in entry.carried]
+    marks = array("Q", (entry.fingerprints.get(uid, 0) for uid in carried)) if entry.fingerprints else array("Q")
+    columns = _Columns(
+        pack_pairs(entry.copied),
+        pack_pairs(entry.adopted),
+        UidRanges.of(entry.skipped),
+        entry.bytes,
+        UidRanges.of(entry.unselected),
+        pack_flags(entry.flags, carried),
+        marks.tobytes(),
+        entry.target_uidvalidity,
+    )
+    return to_values(columns)
 
 
 def _entry(row: Row) -> Entry:
     columns = from_values(_Columns, row.values)
+    copied, adopted = tuple(unpack_pairs(columns.copied)), tuple(unpack_pairs(columns.adopted))
+    carried = sorted(pair.source for pair in (*copied, *adopted))
+    marks = array("Q", columns.fingerprints)
     return Entry(
-        tuple(unpack_pairs(columns.copied)),
-        tuple(unpack_pairs(columns.adopted)),
+        copied,
+        adopted,
         tuple(columns.skipped.uids()),
         bytes=columns.bytes,
         unselected=tuple(columns.unselected.uids()),
+        flags=unpack_flags(columns.flags, carried),
+        fingerprints={uid: mark for uid, mark in zip(carried, marks, strict=False) if mark},
+        target_uidvalidity=columns.target_uidvalidity,
     )

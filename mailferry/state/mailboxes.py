@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.model import Status
+from mailferry.model import COMPLETED, Status
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import Insert, Replace, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Replace, Storage, Upsert
 
 TABLE = "mailboxes"
 KEY = "mailbox"
@@ -26,7 +27,7 @@ ENGINE = "Mailferry"
 _CAUSE_MOST, _ACTOR_MOST = 1_000, 200
 
 #: Statuses in which a pass is under way.
-ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING})
+ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING, Status.COMPLETING})
 
 
 class Held(StrEnum):
@@ -57,7 +58,8 @@ class Mailbox:
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
-    `held` says more about Stopped, `changes` counts the changes of status so far.
+    `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
+    completed, so that once it is synced its next pass is the last.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Mailbox:
     way: LoginWay = BY_PASSWORD
     held: Held = Held.NOT
     changes: int = 0
+    to_complete: bool = False
 
     @property
     def active(self) -> bool:
@@ -103,9 +106,29 @@ class Mailbox:
         return self.status is Status.STOPPED
 
     @property
+    def completed(self) -> bool:
+        """Whether it has had its last pass."""
+        return self.status in COMPLETED
+
+    @property
+    def removing(self) -> bool:
+        """Whether all that is known of it is being removed."""
+        return self.status is Status.REMOVING
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no pass begins, whoever wants one: it was stopped, is completed, or is being removed."""
+        return self.stopped or self.completed or self.removing
+
+    @property
     def shredded(self) -> bool:
         """Whether its password is gone."""
         return not self.sealed
+
+    @property
+    def source_id(self) -> str:
+        """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
+        return hashlib.sha256(f"{self.endpoint}\0{self.user}".encode()).hexdigest()[:16]
 
     def in_pass(self, number: int) -> bool:
         """Whether it is now in the pass of this number."""
@@ -158,7 +181,7 @@ class Mailboxes:
             if changed is None:
                 return None
             record: list[Upsert] = []
-            if (known.status, known.held) != (changed.status, changed.held):
+            if _asked(known) != _asked(changed):
                 changed = replace(changed, changes=known.changes + 1)
                 record = [_recorded(changed, actor)]
             try:
@@ -170,10 +193,33 @@ class Mailboxes:
             return changed
         return None
 
+    def erase(self, mailbox: str, over: Callable[[], bool]) -> bool:
+        """Delete everything that is known of a mailbox that is being removed, its own row last; whether that is done.
+
+        It is not when `over` says so before the end, or when somebody has written meanwhile: then call again.
+        """
+        while (row := self._tables.get(TABLE, mailbox, KEY)) and from_values(Mailbox, row.values).removing:
+            others = [(found.key, found.etag) for found in self._tables.rows(TABLE, mailbox) if found.key != KEY]
+            try:
+                for some in batched(others, TRANSACTION, strict=False):
+                    if over():
+                        return False
+                    self._tables.commit(TABLE, mailbox, [Delete(key, etag) for key, etag in some])
+                if not others:
+                    self._tables.commit(TABLE, mailbox, [Delete(KEY, row.etag)])
+            except Conflict:
+                return False
+        return True
+
     def history(self, mailbox: str) -> list[StatusChange]:
         """The mailbox's last changes of status, the oldest first."""
         rows = self._tables.rows(TABLE, mailbox, _CHANGE)
         return sorted((from_values(StatusChange, row.values) for row in rows), key=lambda change: change.number)
+
+
+def _asked(mailbox: Mailbox) -> tuple[Status, Held, bool]:
+    """What is recorded when it changes."""
+    return mailbox.status, mailbox.held, mailbox.to_complete
 
 
 def _recorded(mailbox: Mailbox, actor: str) -> Upsert:

@@ -169,6 +169,13 @@ class MemoryBlobs:
         info = BlobInfo(name, f'"{next(self._etags)}"', len(whole), self._clock())
         self._blobs[container, name] = (whole, info)
 
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        found = self._blobs.get((container, name))
+        if over != (found[1].etag if found else ""):
+            return False
+        self.write(container, name, data, content_type)
+        return True
+
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         found = self._blobs.get((container, name))
         if found is None or etag not in (None, found[1].etag):

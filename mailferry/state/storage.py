@@ -128,6 +128,9 @@ class Blobs(Protocol):
     def write(self, container: str, name: str, data: Content, content_type: str) -> None:
         """Create or replace the blob; nobody sees it before its last byte is there."""
 
+    def place(self, container: str, name: str, data: bytes, content_type: str, over: str = "") -> bool:
+        """Create the blob, or replace the one with the ETag `over`; False when another one (or none) is there."""
+
     def delete(self, container: str, name: str, etag: str | None = None) -> bool:
         """Delete the blob if it is there (and has this ETag); whether it was deleted."""
 

@@ -24,14 +24,15 @@ def acceptable_flags(flags: Iterable[str], permanent: frozenset[str], *, any_key
     length = 0
     for flag in flags:
         name = flag.lower()
-        if name not in taken and _legal(flag) and (name in permanent or (any_keyword and name[0] != "\\")):
+        if name not in taken and is_legal(flag) and (name in permanent or (any_keyword and name[0] != "\\")):
             length += len(flag) + 1
             if length <= FLAGS_LIMIT:
                 taken[name] = flag
     return tuple(taken.values())
 
 
-def _legal(flag: str) -> bool:
+def is_legal(flag: str) -> bool:
+    """Whether it is a system flag of RFC 3501 §2.3.2 that a client may set, or a keyword that an atom can spell."""
     if flag.startswith("\\"):
         return flag.lower() in SYSTEM_FLAGS
     return bool(_KEYWORD.fullmatch(flag))

@@ -1,4 +1,4 @@
-"""Microsoft Graph, read only: one GET or twenty in a `$batch`, refusals as values, outages as errors that pass.
+"""Microsoft Graph: one request or twenty GETs in a `$batch`, refusals as values, outages as errors that pass.
 
 Sources: Microsoft Graph documentation, "Combine multiple HTTP requests using JSON batching" (at most 20 requests,
 answered in any order, each with a status of its own), "Throttling guidance" (429 with Retry-After), "Error responses".
@@ -35,7 +35,10 @@ _FIRST_PAUSE = 0.25
 _IDLE_SECONDS = 120.0
 _CONNECT_SECONDS = 5.0
 
-_BUSY = frozenset({408, 429})
+_THROTTLED = 429
+_BUSY = frozenset({408, _THROTTLED})
+_DONE = frozenset({200, 201})
+_DONE_SILENTLY = frozenset({202, 204})
 #: Answered with 401, but what it says is that the tenant has no Exchange Online at all.
 _NO_EXCHANGE = "OrganizationFromTenantGuidNotFound"
 _NO_TOKEN = "NoToken"  # noqa: S105 - a code of our own, in the place of one of Graph's
@@ -92,6 +95,10 @@ class Refused:
         return ProtocolError(SIDE, f"Microsoft Graph answered {self.status} {self.code}: {self.message}")
 
 
+class Throttled(Busy):
+    """Too many requests (429): this one was not carried out."""
+
+
 type Answer = Found | Refused | Transient
 
 
@@ -142,6 +149,14 @@ class Graph:
             raise answer
         return answer
 
+    def post(self, path: str, body: Mapping[str, object]) -> Found | Refused:
+        """One POST, never repeated: what it does may not be done twice.
+
+        Raises `Throttled` when Graph has surely done nothing; after `Busy`, `Unreachable` and `ProtocolError` nobody
+        knows whether it has.
+        """
+        return self._once("POST", path, body)
+
     def get_all(self, paths: Sequence[str]) -> list[Answer]:
         """Many GETs, in batches; answers in the order of `paths`, errors that concern one of them as values.
 
@@ -159,6 +174,12 @@ class Graph:
             for place, answer in zip(again, self._ask_all([paths[place] for place in again]), strict=True):
                 answers[place] = answer
         return answers
+
+    def _once(self, method: str, path: str, body: Mapping[str, object]) -> Found | Refused:
+        answer = self._sent(method, path, body)
+        if isinstance(answer, Transient):
+            raise answer
+        return answer
 
     def _ask_all(self, paths: Sequence[str]) -> list[Answer]:
         """Ask each once. When Graph as a whole is out of reach or out of patience, the rest is not asked."""
@@ -247,9 +268,12 @@ def _answer(status: int, headers: Mapping[str, str], body: Found | None) -> Answ
     code, message = one_line(error.text("code")), one_line(error.text("message"))
     if status in _BUSY or status >= 500:
         words = " ".join(filter(None, (str(status), code, message)))
-        return Busy(SIDE, f"Microsoft Graph asks us to come back later: {words}", delay=_retry_after(headers))
-    if status == 200 and body:
+        kind = Throttled if status == _THROTTLED else Busy
+        return kind(SIDE, f"Microsoft Graph asks us to come back later: {words}", delay=_retry_after(headers))
+    if status in _DONE and body:
         return Found(body.body)
+    if status in _DONE_SILENTLY:
+        return Found({})
     if 400 <= status < 500 and code:
         return Refused(status, code, message)
     return ProtocolError(SIDE, f"What answered in the place of Microsoft Graph is not Graph (status {status})")

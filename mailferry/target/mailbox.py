@@ -20,6 +20,7 @@ from mailferry.imap.listing import fetch_uids_there
 from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import response_code
 from mailferry.imap.session import Literal, Result
+from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
 from mailferry.target.profile import EXCHANGE, NO_OVERRIDES, Overrides, profile_of
@@ -192,7 +193,7 @@ class TargetMailbox(LoggedIn):
         """
         arguments: list[bytes | Literal] = [b"APPEND", self._connection.name_argument(folder)]
         for message in messages:
-            if flags := self.flags_taken(message, opened):
+            if flags := self.flags_taken(message.flags, opened):
                 arguments.append(f"({' '.join(flags)})".encode("ascii"))
             if date := date_time(message.internaldate):
                 arguments.append(names.quoted(date.encode("ascii")))
@@ -222,12 +223,33 @@ class TargetMailbox(LoggedIn):
     def _limited(self, seconds: float | None) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if seconds is None else self._connection.wire.within(seconds)
 
-    def flags_taken(self, message: Message, opened: OpenFolder) -> tuple[str, ...]:
+    def flags_taken(self, flags: Iterable[str], opened: OpenFolder) -> tuple[str, ...]:
         """Those of a message's flags that go over: what the folder keeps, without what harms in Exchange."""
         permanent = opened.permanent_flags
         if self.is_exchange:
             permanent -= _HARMFUL_IN_EXCHANGE
-        return acceptable_flags(message.flags, permanent, any_keyword=opened.any_keyword)
+        return acceptable_flags(flags, permanent, any_keyword=opened.any_keyword)
+
+    def store_flags(self, uids: Iterable[int], added: Sequence[str], removed: Sequence[str]) -> bool:
+        """Give messages of the selected folder these flags, and take those; messages that are gone are passed over.
+
+        Silent (RFC 3501 §6.4.6). Flags that are not named stay as they are. False when the server declined for a
+        reason that will not pass; raises `Busy` and the like.
+        """
+        for text, _ in uid_sets(uids):
+            for sign, flags in ((b"+", added), (b"-", removed)):
+                if flags:
+                    named = f"({' '.join(flags)})".encode("ascii")
+                    result = self._connection.run(b"UID", b"STORE", text, sign + b"FLAGS.SILENT", named)
+                    if not result.ok:
+                        return self._declined(result)
+        return True
+
+    def _declined(self, result: Result) -> bool:
+        if known := failures.of_refusal(self._connection.server, result.text):
+            raise known
+        log.warning("%s declined: %s", self._connection.server.host, failures.one_line(result.text))
+        return False
 
     def _uids(self, first: int, last: int | None) -> list[int]:
         try:

@@ -25,6 +25,7 @@ from mailferry.telemetry.mailboxes import checkpoint_failed
 from mailferry.transfer.capacity import Capacity, SizeLimit
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
+from mailferry.transfer.flag_sync import FlagSync
 from mailferry.transfer.folder_copy import FolderCopy
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -147,12 +148,15 @@ class Chunks:
                 self._learn(mailbox, ends, busy=False)
 
     def _copying(self, mailbox: Mailbox, progress: _Progress) -> Callable[[Claim, Ends], None]:
-        """How this turn copies a folder."""
+        """How this turn does what there is to do in a folder: its messages first, then their flags."""
         batch = self.passes.batches.get(mailbox.batch)
         keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
 
         def copy(claim: Claim, ends: Ends) -> None:
             limits, stop, made = self.passes.limits, progress.over, progress.made
+            if not claim.folder.has_mail:
+                FlagSync(claim, ends, self.ledger, seconds=limits.lease_seconds / 3, stop=stop).run()
+                return
             known = mailbox.connections
             FolderCopy(
                 claim,
@@ -194,6 +198,7 @@ class Chunks:
         if ours:
             return Wait((max(ours) - now).total_seconds() + 1)
         work = [v for v in folders if v.folder.has_work and not v.folder.leased(now)]
+        work.sort(key=lambda v: not v.folder.has_mail)
         if not work:
             return NothingLeft(all_done=not leased)
         if len(leased) >= self.passes.limits.mailbox_connections:

@@ -1,9 +1,7 @@
 """What a folder has to settle, by what its source says of it now and what its row knows from before.
 
-A folder is unchanged when its row would be: same UIDVALIDITY, no new UID. That needs its STATUS and nothing else. What
-moves HIGHESTMODSEQ (RFC 7162) alone, a flag or an expunge, is not carried; the row keeps the HIGHESTMODSEQ of the
-beginning of its epoch, so that a sync of flags can ask for all that came after (`CHANGEDSINCE`). Where a source has
-QRESYNC as well, EXAMINE with it would tell new flags and vanished UIDs in the round trip that opens the folder.
+A folder is unchanged when its row would be: same UIDVALIDITY, no new UID, same HIGHESTMODSEQ (RFC 7162). That needs its
+STATUS and nothing else. A source without CONDSTORE tells of no changed flag, so that in every pass all are compared.
 """
 
 from __future__ import annotations
@@ -43,6 +41,8 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         adopt_below=adopt_below,
         target_uidvalidity=target.uidvalidity,
         modseq=source.modseq,
+        flags_from=0,
+        flags_modseq=0,
         counts=Counts(messages=source.messages),
     )
 
@@ -67,6 +67,16 @@ def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
         todo=UidRanges.merged([*folder.todo, new]),
         counts=replace(folder.counts, messages=expected),
     )
+
+
+def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:
+    """The folder with its flags to compare, where they may have changed since; a comparison under way goes on.
+
+    `source` was told before the comparison begins: what changes meanwhile has a higher HIGHESTMODSEQ.
+    """
+    if folder.flags_from or not folder.settled or (source.modseq and source.modseq == folder.modseq):
+        return folder
+    return replace(folder, flags_from=1, flags_modseq=source.modseq)
 
 
 def hides_messages(folder: Folder, source: FolderStatus) -> bool:

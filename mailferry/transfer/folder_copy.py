@@ -35,6 +35,7 @@ from mailferry.transfer.lane import Destination, Lane
 from mailferry.transfer.match import pair
 from mailferry.transfer.outcome import entry_of
 from mailferry.transfer.reader import Reader
+from mailferry.transfer.recognised import Recognised
 from mailferry.transfer.reconsider import reconsider
 from mailferry.transfer.verify import Findings, compare, identify
 from mailferry.transfer.windows import Windows
@@ -83,7 +84,7 @@ class FolderCopy:
         self._left = UidRanges()
         self._since = time.perf_counter()
         self._selected = ends.target
-        self._source_messages = self._target_messages = 0
+        self._source_messages = self._target_messages = self._target_uidvalidity = 0
 
     @property
     def _folder(self) -> Folder:
@@ -99,10 +100,14 @@ class FolderCopy:
         status, (name, opened) = side_by_side(self._examine, self._open_target)
         if status is None:
             why = "It was deleted or renamed at the source before it was copied to its end."
-            gone = replace(self._folder, todo=UidRanges(), unverified=UidRanges(), reconsider=0, gone=True, why=why)
+            nothing = UidRanges()
+            gone = replace(
+                self._folder, todo=nothing, unverified=nothing, reconsider=0, flags_from=0, gone=True, why=why
+            )
             self._finish(gone)
             return
         self._source_messages, self._target_messages = status.messages, opened.status.messages
+        self._target_uidvalidity = opened.status.uidvalidity
         self._begin_epoch_if_needed(name, status, opened.status)
         floor = self._settle_doubt(name, opened.status)
         self._adopt()
@@ -158,7 +163,8 @@ class FolderCopy:
             return target.uidnext
         quiet = self._quiet(name, target)
         found = holding(self._ends.target.identities(window.target_uidnext), self._hold)
-        sent = self._ends.source.identities(list(window.uids.uids()))
+        known = Recognised(self._ends.source)
+        sent = dict(known.noting(sorted(self._ends.source.identities(list(window.uids.uids())).items())))
         pairs = pair(sent.items(), found, set(window.taken.uids()), strict=False)
         for some in batched(pairs, MOST_ITEMS, strict=False):
             arrived = UidRanges.of(one.source for one in some)
@@ -167,7 +173,7 @@ class FolderCopy:
             changed = (one.source for one in some if window.changed.holds(one.source))
             items = tuple(self._items().arrived_changed(uid, self._ends.source.headline(uid)) for uid in changed)
             size = sum(sent[one.source].size for one in some)
-            self._write(arrived, Entry(copied=some, items=items, bytes=size), window)
+            self._write(arrived, known.told(Entry(copied=some, items=items, bytes=size), some), window)
         self._write(UidRanges(), Entry())
         self._target_messages = quiet.messages
         return max([quiet.uidnext, *(one.target + 1 for one in pairs)])
@@ -189,9 +195,10 @@ class FolderCopy:
             return
         taken = {one.target for entry in self._ledger.entries(*self._in_ledger()) for one in entry.adopted}
         there = holding(self._ends.target.identities(1, folder.adopt_below - 1), self._hold)
-        here = holding(self._ends.source.identities_among(folder.todo), self._hold)
+        known = Recognised(self._ends.source)
+        here = known.noting(holding(self._ends.source.identities_among(folder.todo), self._hold))
         for some in batched(pair(here, there, taken, strict=True), OUTCOMES_MOST, strict=False):
-            self._write(UidRanges.of(one.source for one in some), Entry(adopted=some))
+            self._write(UidRanges.of(one.source for one in some), known.told(Entry(adopted=some), some))
         self._claim.write(replace(self._folder, adopt_below=0))
 
     def _copy(self, todo: UidRanges, to: Destination, floor: int) -> int:
@@ -279,6 +286,7 @@ class FolderCopy:
         """A checkpoint. `done` are the UIDs that need no more work, `window` what is on its way from now on."""
         folder = self._folder
         acquitted = done.holds(folder.struck)
+        entry = replace(entry, target_uidvalidity=self._target_uidvalidity)
         now = time.perf_counter()
         self._claim.record(
             replace(

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailferry.errors import MailferryError, MessageRefused, ServerError
+from mailferry.imap.dates import instant_of
+from mailferry.imap.identity import fingerprint_of, header_in
+from mailferry.imap.values import Message
 from mailferry.target.mailbox import Appending, OpenFolder, TargetMailbox
 from mailferry.target.profile import Profile
 from mailferry.transfer.attempt import Attempt
 from mailferry.transfer.belt import Belt, Parcel
 from mailferry.transfer.ends import Targets
+from mailferry.transfer.flag_merge import followed
 from mailferry.transfer.hopeless import Hopeless
 from mailferry.transfer.items import Items
 from mailferry.transfer.outcome import End, Outcome
@@ -132,7 +136,7 @@ class Lane:
         return ()
 
     def _attempt(self, parcel: Parcel) -> Attempt:
-        flags = self._target.flags_taken(parcel.message, self._to.opened)
+        flags = self._target.flags_taken(parcel.message.flags, self._to.opened)
         largest, line_bytes = self._items.largest, self._to.profile.line_bytes
         return Attempt(parcel, flags, largest, line_bytes, brief=self._items.capacity.full)
 
@@ -186,7 +190,8 @@ class Lane:
     def _stored(self, attempt: Attempt, target: int) -> None:
         message = attempt.parcel.message
         item, size = self._items.stored(message, attempt.reason, attempt.changes), len(attempt.message.body)
-        self._belt.deliver(attempt.parcel, Outcome(message.uid, End.COPIED, target, size, item))
+        carried = Outcome(message.uid, End.COPIED, target, size, item, followed(message.flags), _fingerprint(message))
+        self._belt.deliver(attempt.parcel, carried)
         self._hopeless.stored(size, attempt.sent)
         message.body.close()
 
@@ -200,3 +205,7 @@ class Lane:
         """The source UIDs of what was sent and not answered."""
         waiting = [*(attempts for _, attempts in self._in_flight), self._sending]
         return (attempt.parcel.message.uid for attempts in waiting for attempt in attempts)
+
+
+def _fingerprint(message: Message) -> int:
+    return fingerprint_of(header_in(message.body), len(message.body), instant_of(message.internaldate))

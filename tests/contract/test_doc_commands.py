@@ -59,7 +59,7 @@ def outputs() -> set[str]:
 
 def routes() -> set[tuple[str, str]]:
     """Method and path of each function of the HTTP API, whatever its parameters are called."""
-    api = (ROOT / "functions/api.py").read_text()
+    api = "\n".join(path.read_text() for path in (ROOT / "functions").glob("*.py"))
     found = re.findall(r'route\("([^"]+)", trigger_arg_name="request", methods=\["(\w+)"\]', api)
     return {(method, nameless(f"/api/{path}")) for path, method in found}
 

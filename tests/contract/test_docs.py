@@ -76,7 +76,7 @@ def test_every_test_that_the_promises_name_exists() -> None:
 
 def test_every_direct_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs/decisions/0002-dependencies.md").read_text()
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-cli.txt", "requirements-dev.txt"):
         for package in re.findall(r"^([\w-]+)==", (ROOT / name).read_text(), re.MULTILINE):
             assert package in reasons, package
 

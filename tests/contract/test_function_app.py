@@ -35,6 +35,10 @@ GOLDEN: dict[str, dict[str, object]] = {
         "authLevel": "FUNCTION",
         "methods": ["POST"],
     },
+    "put_file": {"type": "httpTrigger", "route": "files/{name}", "authLevel": "FUNCTION", "methods": ["PUT"]},
+    "file": {"type": "httpTrigger", "route": "files/{name}", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "reports": {"type": "httpTrigger", "route": "batches/{batch}/reports", "methods": ["GET"]},
+    "report": {"type": "httpTrigger", "route": "batches/{batch}/reports/{file}", "methods": ["GET"]},
     "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
     "me": {"type": "httpTrigger", "route": "me", "authLevel": "FUNCTION", "methods": ["GET"]},
@@ -138,7 +142,7 @@ def test_the_wire_knows_nothing_of_state_or_azure() -> None:
 
 
 def test_pins_are_exact() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in ("requirements.txt", "requirements-cli.txt", "requirements-dev.txt", "constraints.txt"):
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith(("#", "-")):
                 assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[A-Za-z0-9.]+", line), f"{name}: {line}"

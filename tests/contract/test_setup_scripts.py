@@ -117,6 +117,13 @@ def test_the_second_run_changes_nothing_and_says_the_same(directory: Directory, 
     assert len(changes) == 7
 
 
+def test_mail_is_sent_only_by_those_who_ask_for_it(directory: Directory, run: Run) -> None:
+    assert run("--identity", IDENTITY_CLIENT, "--graph", "--notify").returncode == 0
+    [app] = directory.applications
+    [made] = [row for row in directory.principals if row["appId"] == app["appId"]]
+    assert grants(directory, made["id"]) == {"IMAP.AccessAsApp", "Mail.Send"} | GRAPH_ROLES
+
+
 def test_a_run_that_was_cut_off_is_carried_on(directory: Directory, run: Run) -> None:
     run("--identity", IDENTITY_CLIENT)
     [app] = directory.applications
@@ -232,7 +239,7 @@ def test_the_help_names_every_option() -> None:
     shown = subprocess.run([ENTRA, "--help"], capture_output=True, text=True, check=True).stdout
     taken = re.findall(r"^    (--[a-z-]+(?: \| --[a-z-]+)*)\)", ENTRA.read_text(), re.MULTILINE)
     options = {option for options in taken for option in options.split(" | ")}
-    assert len(options) == 7
+    assert len(options) == 8
     assert {option for option in options if option not in shown} == set()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailferry.lifecycle.operations import Operation
+from mailferry.lifecycle.operation_rules import Operation
 from mailferry.model import Status
 from mailferry.state.admission import Admission
 from mailferry.state.folders import Folders

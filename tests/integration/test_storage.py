@@ -173,6 +173,21 @@ def test_a_blob_is_deleted_only_as_the_version_that_was_read(storage: Storage) -
     assert storage.blobs.read(container, name) is None
 
 
+def test_a_blob_is_placed_only_where_none_is_or_over_the_one_that_is_known(storage: Storage) -> None:
+    container, name = "placed", "berlin.csv"
+    assert not storage.blobs.place(container, name, b"nothing to replace", "text/csv", '"0x0"')
+    assert storage.blobs.place(container, name, b"one", "text/csv")
+    assert not storage.blobs.place(container, name, b"two", "text/csv")
+    first = storage.blobs.read(container, name)
+    assert first is not None
+    assert first.data == b"one"
+    assert storage.blobs.place(container, name, b"three", "text/csv", first.etag)
+    assert not storage.blobs.place(container, name, b"four", "text/csv", first.etag)
+    found = storage.blobs.read(container, name)
+    assert found is not None
+    assert found.data == b"three"
+
+
 @pytest.mark.parametrize("pieces", [[], [b""], [b"one", b"", b"two"], [bytes([n]) * 700_000 for n in range(14)]])
 def test_a_blob_is_written_from_pieces(storage: Storage, pieces: list[bytes]) -> None:
     container = f"c{uuid.uuid4().hex}"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from hypothesis import strategies as st
 
-from mailferry.lifecycle.operations import Operation
+from mailferry.lifecycle.operation_rules import Operation
 from mailferry.transfer.capacity import FULL_AFTER
 from tests.property.letters import CHANGED, DEADLY, LEFT_OUT, Kind, Letter
 from tests.support.imap_sim import RICH, At, Bye, Cut, CutUnanswered, CutWithin, Fault, Stall

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from mailferry.lifecycle.operations import Operation
+from mailferry.lifecycle.operation_rules import Operation
 from tests.property.letters import Kind, Letter
 from tests.property.scenario import Again, Break, Event, Kill, Operate, Renumber, Scenario, Side, Target, scenarios
 from tests.property.verdict import assert_exact

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailferry.lifecycle.operations import Operation
+from mailferry.lifecycle.operation_rules import Operation
 from mailferry.model import MailboxLine, Status
 from mailferry.settings import read_settings
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS

@@ -47,6 +47,7 @@ class GraphStub:
         self.searches: dict[str, Reply] = {}
         self.wrapped: Callable[[list[Json]], list[Json]] = lambda responses: responses
         self.asked: list[str] = []
+        self.posted: list[tuple[str, Json]] = []
         self.requests: list[tuple[str, Mapping[str, str]]] = []
         self.connections = 0
         self.hang: threading.Event | None = None
@@ -108,7 +109,11 @@ class GraphStub:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self._send(lambda: stub.batch(body["requests"]))
+                if self.path == BATCH:
+                    self._send(lambda: stub.batch(body["requests"]))
+                else:
+                    stub.posted.append((unquote(self.path.removeprefix("/v1.0")), body))
+                    self._send(lambda: stub.answer(self.path.removeprefix("/v1.0")))
 
             def log_message(self, format: str, *args: object) -> None:
                 """Says nothing."""

@@ -57,6 +57,7 @@ def test_everything_can_be_said() -> None:
             "largest_message": "35 MB",
             "priority": 1,
             "start_after": "2026-12-01T20:00:00+01:00",
+            "complete_after": "2026-12-05T06:00:00+01:00",
         },
         None,
     )
@@ -67,7 +68,7 @@ def test_everything_can_be_said() -> None:
         FolderRule("\\Junk", None),
     )
     chosen = Selection(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), 35 * 1024 * 1024)
-    planned = Schedule(1, datetime(2026, 12, 1, 19, tzinfo=UTC))
+    planned = Schedule(1, datetime(2026, 12, 1, 19, tzinfo=UTC), datetime(2026, 12, 5, 5, tzinfo=UTC))
     names = ("INBOX", "Projects/*"), ("Trash",)
     assert options == BatchOptions(endpoint, *names, rules, "Old mailbox", True, BY_PASSWORD, chosen, planned)
 
@@ -173,6 +174,11 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"priority": 0}, "$.priority is 0; allowed is a whole number from 1 (first) to 9."),
         ({"start_after": "2026-12-01T20:00:00"}, "$.start_after is"),
         ({"start_after": "0001-01-01T00:00+14:00"}, "$.start_after is"),
+        ({"complete_after": "2026-12-01T20:00:00"}, "$.complete_after is"),
+        (
+            {"start_after": "2026-12-01T20:00+01:00", "complete_after": "2026-12-01T19:00Z"},
+            "$.complete_after is not later than $.start_after",
+        ),
         ([], "$ is []"),
         ("x", "$ is"),
     ],

@@ -9,6 +9,7 @@ import pytest
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginKind, LoginWay
 from mailferry.intake.options import read_options
+from mailferry.model import Status
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from tests.support.engine import Engine, settings_for
 
@@ -32,6 +33,7 @@ def cause(login: object) -> str:
         ({"kind": "sasl-plain", "user": "cyrus"}, LoginWay(LoginKind.SASL_PLAIN, "cyrus")),
         ({"kind": "proxyauth", "user": "ServiceAdmin"}, LoginWay(LoginKind.PROXYAUTH, "ServiceAdmin")),
         ({"kind": "kerio"}, LoginWay(LoginKind.KERIO)),
+        ({"kind": "google-service-account"}, LoginWay(LoginKind.GOOGLE)),
     ],
 )
 def test_every_kind_of_login_can_be_said(login: object, way: LoginWay) -> None:
@@ -88,9 +90,32 @@ def test_the_login_goes_with_the_password_of_the_row_and_not_with_the_server() -
     assert again.way == BY_PASSWORD
 
 
+GOOGLE = json.dumps({"endpoint": {"login": {"kind": "google-service-account"}}})
+
+
+def test_where_nobody_has_a_password_the_csv_needs_none() -> None:
+    engine = Engine(settings_for(("localhost", 1), ("localhost", 1)))
+    engine.drop("none", "EmailAddress,UserName\na@x.y,a@x.z\n", GOOGLE)
+    engine.drop("empty", "EmailAddress,UserName,Password\nb@x.y,b@x.z,\n", GOOGLE)
+    for address in ("a@x.y", "b@x.y"):
+        found = Mailboxes(engine.storage).get(mailbox_id(address))
+        assert found is not None
+        assert (found.way.kind, found.shredded) == (LoginKind.GOOGLE, False)
+
+
+def test_where_there_is_no_service_account_the_mailbox_says_what_to_set() -> None:
+    engine = Engine(settings_for(("localhost", 1), ("localhost", 1)))
+    engine.drop("none", "EmailAddress,UserName\na@x.y,a@x.z\n", GOOGLE)
+    engine.run()
+    line = engine.line("none")
+    assert line.status is Status.FAILED
+    assert "GOOGLE_SERVICE_ACCOUNT is not set" in line.why
+    assert "JSON key" in line.remedy
+
+
 def test_the_examples_of_the_documentation_are_taken_and_every_kind_is_in_it() -> None:
     page = (Path(__file__).parents[2] / "docs/sources.md").read_text("utf-8")
     examples = [read_options(found.encode(), None).login for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
-    kinds = {LoginKind.MASTER, LoginKind.SASL_PLAIN, LoginKind.PROXYAUTH, LoginKind.KERIO}
+    kinds = set(LoginKind) - {LoginKind.PASSWORD}
     assert {way.kind for way in examples} == kinds
     assert all(f"| `{kind}`" in page for kind in LoginKind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from unittest.mock import patch
@@ -10,79 +9,36 @@ from unittest.mock import patch
 import pytest
 
 from mailferry.errors import OperationRefused
-from mailferry.lifecycle.operations import Done, Operation
-from mailferry.lifecycle.passes import Passes
-from mailferry.model import Endpoint, Status
+from mailferry.lifecycle.operation_rules import Operation
+from mailferry.lifecycle.operations import Done
+from mailferry.model import Status
 from mailferry.state.admission import Admission, Ticket
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, FolderJob, MailboxJob, read_mailbox_job
-from mailferry.state.mailboxes import CHANGES, Held, Mailbox, Mailboxes, mailbox_id
-from tests.support.engine import Engine, csv_of, settings_for
+from mailferry.state.jobs import FOLDER_JOBS, FolderJob, MailboxJob
+from mailferry.state.mailboxes import CHANGES, Held, Mailboxes, mailbox_id
+from tests.support.batch_of_three import (
+    ENDPOINT,
+    A,
+    B,
+    C,
+    batch_of_three,
+    begin,
+    box,
+    drop_command,
+    jobs,
+    passes,
+    run,
+    running,
+    statuses,
+)
+from tests.support.engine import Engine, csv_of
 
-ENDPOINT = Endpoint("imap.example.com").id
-A, B, C = "a@x.y", "b@x.y", "c@x.y"
 PAUSE, RESUME, STOP, RETRY = Operation.PAUSE, Operation.RESUME, Operation.STOP, Operation.RETRY
 
 
 @pytest.fixture
 def engine() -> Engine:
     """Three mailboxes, one at once: `a` copies, the others wait."""
-    engine = Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993), SOURCE_MAX_CONCURRENT="1"))
-    engine.drop("batch", csv_of(A, B, C))
-    begin(engine, A)
-    engine.queues.messages.clear()
-    return engine
-
-
-def passes(engine: Engine) -> Passes:
-    return engine.services.chunks.passes
-
-
-def box(engine: Engine, address: str) -> Mailbox:
-    found = Mailboxes(engine.storage).get(mailbox_id(address))
-    assert found is not None
-    return found
-
-
-def begin(engine: Engine, address: str) -> Mailbox:
-    begun = passes(engine).begin(MailboxJob(mailbox_id(address), box(engine, address).pass_no + 1))
-    assert begun is not None
-    return begun
-
-
-def run(engine: Engine, operation: Operation, *addresses: str, actor: str = "anna") -> Done:
-    named = {mailbox_id(address): address for address in addresses} if addresses else None
-    return engine.services.operations.run("batch", operation, actor, named)
-
-
-def statuses(engine: Engine) -> list[str]:
-    """Of a, b and c, as their rows and the screens agree."""
-    lines = engine.lines("batch")
-    assert {address: line.status for address, line in lines.items()} == {
-        address: box(engine, address).status for address in lines
-    }
-    return [str(lines[address].status) for address in (A, B, C)]
-
-
-def running(engine: Engine) -> list[str]:
-    return [slot.mailbox for slot in Admission(engine.storage).slots(ENDPOINT)]
-
-
-def jobs(engine: Engine) -> list[tuple[str, int]]:
-    """Who is to be planned, and in which pass."""
-    found = []
-    while body := engine.queues.take(MAILBOX_JOBS):
-        job = read_mailbox_job(body)
-        found.append((job.mailbox, job.pass_no))
-    return found
-
-
-def drop_command(engine: Engine, text: str, batch: str = "batch") -> dict[str, object]:
-    """What came of a command file."""
-    engine.storage.blobs.write("batches", f"{batch}.command.json", text.encode(), "application/json")
-    engine.services.watch.run()
-    assert engine.storage.blobs.info("batches", f"{batch}.command.json") is None
-    answer: dict[str, object] = json.loads(engine.report(batch, "command.json"))
-    return answer
+    return batch_of_three()
 
 
 def test_a_paused_mailbox_gives_its_slot_to_the_next_and_its_jobs_end(engine: Engine) -> None:
@@ -324,7 +280,7 @@ def test_a_command_file_is_carried_out_answered_and_removed(engine: Engine) -> N
         ("[]", "$ is []"),
         ('{"operation": "paus"}', "There is no operation 'paus'"),
         ('{"operation": "pause", "mailbox": "a@x.y"}', "$.mailbox is unknown; did you mean mailboxes?"),
-        ('{"operation": 1}', "$.operation is 1; allowed is one of pause, resume, stop, retry."),
+        ('{"operation": 1}', "$.operation is 1; allowed is one of pause, resume, stop, retry, complete, remove."),
         ('{"operation": "pause", "mailboxes": []}', "$.mailboxes is []; allowed is a list of addresses."),
         ('{"operation": "pause", "mailboxes": "a@x.y"}', "$.mailboxes is"),
         ('{"operation": "pause", "mailboxes": ["a@x.y", "z@x.y"]}', "has no mailbox 'z@x.y'"),

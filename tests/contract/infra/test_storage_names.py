@@ -6,7 +6,7 @@ import re
 
 from mailferry.intake import ingest
 from mailferry.report import publish
-from mailferry.state import admission, batches, mailboxes, mx_changes
+from mailferry.state import admission, batches, mailboxes, mx_changes, notices
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
 from tests.support.bicep.declarations import ROOT
 from tests.support.bicep.variants import account, variant
@@ -32,7 +32,7 @@ def said(pattern: str) -> set[str]:
 def test_tables() -> None:
     assert (
         said(r'^TABLE = "(.+)"')
-        == {admission.TABLE, batches.TABLE, mailboxes.TABLE, mx_changes.TABLE}
+        == {admission.TABLE, batches.TABLE, mailboxes.TABLE, mx_changes.TABLE, notices.TABLE}
         == deployed("tableServices/tables")
     )
 

@@ -4,6 +4,7 @@ error codes"; Graph's: "Microsoft Graph error responses" and "Throttling guidanc
 from __future__ import annotations
 
 from mailferry.errors import Busy, LoginRefused, Permanent, ProtocolError
+from mailferry.target.graph import Throttled
 from mailferry.target.mailbox_facts import PROVISIONING_SECONDS
 from mailferry.transfer.target_check import APP_SECONDS
 from tests.unit.exchange.error_table_row import Row, Where
@@ -83,7 +84,16 @@ TOKEN_ROWS = (
 
 GRAPH_ROWS = (
     *(
-        Row(where, said, _GRAPH, _OVERLOADED, Busy, retry=True, delay=delay, cause=cause)
+        Row(
+            where,
+            said,
+            _GRAPH,
+            _OVERLOADED,
+            Throttled if said.startswith("429") else Busy,
+            retry=True,
+            delay=delay,
+            cause=cause,
+        )
         for said, delay, cause in (
             (
                 "429 ApplicationThrottled Application is over its MailboxConcurrency limit. (Retry-After: 120)",

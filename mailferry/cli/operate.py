@@ -1,0 +1,82 @@
+"""Operations on a batch or on some of its mailboxes: pause, resume, stop, retry, start, and so on."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+
+from mailferry.cli.api import Api
+from mailferry.cli.exits import CommandFailed, Document, Exit
+from mailferry.cli.output import Output, number, plain
+
+#: What can be asked for, and what it does.
+OPERATIONS = {
+    "start": "begin the passes of what waits to be started, such as a batch that was only validated",
+    "pause": "stop for a while; resuming the batch goes on",
+    "resume": "go on with what was paused (a stopped mailbox: by its own name)",
+    "stop": "stop until resumed by name",
+    "retry": "try again what has failed",
+    "revalidate": "validate anew, nothing is copied",
+    "complete": "one last pass, then the end: passwords are shredded, no more mail is carried",
+    "remove": "take out of Mailferry; mail in the target stays",
+}
+
+#: What is not taken back with another operation: a person confirms it.
+_FINAL = ("stop", "complete", "remove")
+
+
+def operate(api: Api, args: Namespace, out: Output) -> Exit:
+    """Do it, once it is confirmed."""
+    operation, batch = args.command, args.batch
+    if operation in _FINAL and not args.yes:
+        _confirm(operation, batch, args.mailbox, out)
+    if not args.mailbox:
+        done = api.post("batches", batch, operation)
+    else:
+        ids = _ids(api, batch, args.mailbox)
+        done = _together([api.post("batches", batch, "mailboxes", one, operation) for one in ids])
+    out.give(done, _view)
+    return Exit.OK
+
+
+def _confirm(operation: str, batch: str, mailboxes: list[str], out: Output) -> None:
+    """Raises CommandFailed unless a person at the terminal says yes."""
+    if not sys.stdin.isatty():
+        raise CommandFailed(Exit.USAGE, f"{operation} wants a yes.", "Add --yes.")
+    who = f"{len(mailboxes)} mailboxes of {batch}" if mailboxes else f"all mailboxes of {batch}"
+    out.say(f"{operation} {who}: {OPERATIONS[operation]}. Type yes to go on.")
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise CommandFailed(Exit.USAGE, "Nothing was done.")
+
+
+def _ids(api: Api, batch: str, addresses: Iterable[str]) -> list[str]:
+    """The ids of these target addresses. Raises CommandFailed for the first that the batch does not have, so that
+    nothing is done for any of them."""
+    wanted = {address.casefold(): address for address in addresses}
+    found: dict[str, str] = {}
+    for page in api.pages("batches", batch):
+        for mailbox in page["mailboxes"]:
+            if (key := str(mailbox["address"]).casefold()) in wanted:
+                found[key] = str(mailbox["id"])
+    for key, address in wanted.items():
+        if key not in found:
+            cause = f"The batch {batch!r} has no mailbox {address!r}."
+            raise CommandFailed(Exit.MISSING, cause, f"python -m mailferry status {batch} --all lists what it has.")
+    return list(found.values())
+
+
+def _together(answers: list[Document]) -> Document:
+    unchanged: Counter[str] = Counter()
+    for answer in answers:
+        unchanged.update(answer["unchanged"])
+    changed = sum(answer["changed"] for answer in answers)
+    return {**answers[0], "changed": changed, "unchanged": dict(unchanged)}
+
+
+def _view(done: Document) -> RenderableType:
+    words = f"{done['batch']}, {done['operation']}: {number(done['changed'])} mailboxes changed."
+    return Group(plain(words), *(plain(f"{number(count)} not: {why}.") for why, count in done["unchanged"].items()))

@@ -1,0 +1,67 @@
+"""What a finished pass has to say of a mailbox: how much of it is in the target, and what is not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailferry.model import Counts
+from mailferry.state.folders import Folder, total_counts
+
+#: Folders that a reason names, and characters of each.
+_SHOWN, _SHOWN_MOST = 3, 100
+
+
+def in_target(folders: Sequence[Folder]) -> str:
+    """The mailbox's messages in words; what a person must see first stands first."""
+    refused, cut = [folder for folder in folders if folder.refused], _cut_off(folders)
+    return f"{_not_carried(refused)}{_shows_only(cut)}{_carried(total_counts(folders))}"
+
+
+def warnings(folders: Sequence[Folder]) -> bool:
+    """Whether anything that should be in the target is not: a folder, a skipped message, one that has gone, or mail
+    that the source doesn't show."""
+    counts = total_counts(folders)
+    return bool(counts.skipped or counts.missing or _cut_off(folders)) or any(folder.refused for folder in folders)
+
+
+def remedy_of_source(folders: Sequence[Folder]) -> str:
+    """What to do about mail that the source doesn't show; empty where it shows all."""
+    return next((folder.cut_off for folder in _cut_off(folders)), "")
+
+
+def _cut_off(folders: Sequence[Folder]) -> list[Folder]:
+    return [folder for folder in folders if folder.cut_off and not folder.left_out]
+
+
+def _not_carried(folders: Sequence[Folder]) -> str:
+    """What a person must see first: whole folders that stay behind."""
+    if not folders:
+        return ""
+    messages = sum(folder.counts.messages for folder in folders)
+    return f"Not carried: {_named(folders)} with {messages:,} messages, because the target creates no folder for it. "
+
+
+def _shows_only(folders: Sequence[Folder]) -> str:
+    """Folders of which there may be more than anybody can see."""
+    if not folders:
+        return ""
+    return f"The source shows only the newest messages of {_named(folders)}; older ones are not carried. "
+
+
+def _named(folders: Sequence[Folder]) -> str:
+    named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
+    return named + (f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else "")
+
+
+def _carried(counts: Counts) -> str:
+    settled = counts.copied + counts.adopted
+    words = f"{settled:,} messages are in the target"
+    if counts.adopted:
+        words += f" ({counts.adopted:,} of them were there already)"
+    if counts.skipped:
+        words += f"; {counts.skipped:,} skipped, see skipped.csv"
+    if counts.missing:
+        words += f"; {counts.missing:,} have gone from it, see copied-again.csv"
+    if counts.unselected:
+        words += f"; {counts.unselected:,} left out by the batch's options, see folders.csv"
+    return f"{words}."

@@ -1,0 +1,119 @@
+"""Templates of messages: ours, or an administrator's `templates/<kind>.txt` or `.html`.
+
+An administrator drops them in the container `batches`; they are kept with the reports, until an empty file of the same
+name is dropped. (What lies in `batches` for a day is deleted there.)
+
+The first line is `Subject: …`, an empty line follows, then the text. `{address}` and the like are replaced; other
+braces stay as they are. In an .html template the values are escaped, and .html goes before .txt.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailferry.errors import TemplateRefused
+from mailferry.intake.ingest import CONTAINER
+from mailferry.notify.wanted import Kind
+from mailferry.report.publish import CONTAINER as REPORTS
+from mailferry.state.storage import Blobs
+
+log = logging.getLogger(__name__)
+
+FOLDER = "templates/"
+#: Bytes of the largest template that is read.
+MAX_BYTES = 100_000
+
+_OURS = Path(__file__).parent / "texts"
+_SUBJECT = re.compile(r"Subject:[ \t]*(\S[^\r\n]*)\r?\n[ \t]*\r?\n", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
+_BREAK = re.compile(r"\r\n|\r|\n")
+_LONGEST_SUBJECT = 255
+
+_OF_USERS = frozenset({"address", "source", "batch", "start", "contact"})
+PLACEHOLDERS: Mapping[Kind, frozenset[str]] = {
+    Kind.BEFORE: _OF_USERS,
+    Kind.SYNCED: _OF_USERS,
+    Kind.FAILED: frozenset({"batch", "count", "total", "list"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message as it is sent."""
+
+    subject: str
+    body: str
+    html: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A checked template."""
+
+    subject: str
+    body: str
+    html: bool = False
+
+    def text(self, values: Mapping[str, str]) -> Text:
+        """The message with these values; a subject is one line, whatever a value holds."""
+        subject = _BREAK.sub(" ", _filled(self.subject, values))
+        shown = {name: _as_html(value) for name, value in values.items()} if self.html else values
+        return Text(subject[:_LONGEST_SUBJECT], _filled(self.body, shown), self.html)
+
+
+def take_templates(blobs: Blobs) -> None:
+    """Keep every template that was dropped, in the place of an earlier one; an empty one only takes that away."""
+    for dropped in list(blobs.list(CONTAINER, FOLDER)):
+        blob = blobs.read(CONTAINER, dropped.name) if dropped.size <= MAX_BYTES else None
+        if blob and blob.data.strip():
+            blobs.write(REPORTS, dropped.name, blob.data, "text/plain; charset=utf-8")
+        elif blob:
+            blobs.delete(REPORTS, dropped.name)
+        else:
+            log.warning("%s is left out: it has more than %s bytes.", dropped.name, MAX_BYTES)
+        blobs.delete(CONTAINER, dropped.name, dropped.etag)
+
+
+def template(kind: Kind, blobs: Blobs) -> Template:
+    """The administrator's template of this kind, else ours. Raises TemplateRefused."""
+    for ending in ("html", "txt"):
+        name = f"{FOLDER}{kind}.{ending}"
+        if blob := blobs.read(REPORTS, name):
+            return read_template(blob.data, kind, name)
+    return read_template((_OURS / f"{kind}.txt").read_bytes(), kind, f"{kind}.txt")
+
+
+def read_template(data: bytes, kind: Kind, name: str) -> Template:
+    """The template that the file `name` is. Raises TemplateRefused, with what is wrong in it."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise TemplateRefused(f"{name} is no UTF-8 text.", "Save it as UTF-8.") from None
+    head = _SUBJECT.match(text)
+    if head is None:
+        raise TemplateRefused(
+            f"{name} has no subject.", "Begin it with a line like Subject: Your mailbox moves, and an empty line."
+        )
+    known = PLACEHOLDERS[kind]
+    for found in _PLACEHOLDER.findall(text):
+        if found not in known:
+            near = difflib.get_close_matches(found.casefold(), known, 1)
+            hint = f"Did you mean {{{near[0]}}}?" if near else "Take it out."
+            listed = ", ".join(f"{{{word}}}" for word in sorted(known))
+            raise TemplateRefused(f"{name} has {{{found[:60]}}}, which nothing fills.", f"{hint} Known are {listed}.")
+    return Template(head[1].strip(), text[head.end() :], name.endswith(".html"))
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """In one go, so that a value that looks like a placeholder stays what it is."""
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+
+
+def _as_html(value: str) -> str:
+    return _BREAK.sub("<br>", html.escape(value))

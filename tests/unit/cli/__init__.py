@@ -1,0 +1,1 @@
+"""The command line against the real HTTP functions, and against an app that fails."""

@@ -1,0 +1,1 @@
+"""The repair ladder changes as little as it can, says what it changed, and loses nothing."""
