@@ -135,7 +135,7 @@ def test_what_can_not_be_taken_back_has_to_be_typed(open_page: Open, app: Site) 
     expect(remove).to_be_disabled()
     page.keyboard.type("l")
     remove.click()
-    expect(dialog).to_contain_text("1 mailbox removed.")
+    expect(dialog).to_contain_text("1 mailbox to be removed.")
 
 
 def test_a_refused_operation_is_shown_with_its_remedy(open_page: Open, app: Site) -> None:
