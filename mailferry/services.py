@@ -38,6 +38,7 @@ from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
@@ -104,8 +105,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     sync = Sync(batches, admission)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues),
-        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
+        plans=Plans(sessions, check, passes, folders, ledger, storage.queues),
+        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
         sync=sync,
         watch=Watch(
             mailboxes,

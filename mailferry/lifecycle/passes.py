@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.lifecycle.arrival import in_target, warnings
+from mailferry.lifecycle.arrival import in_target, remedies, warnings
 from mailferry.model import Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -30,10 +30,6 @@ log = logging.getLogger(__name__)
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
 
-_REFUSED_REMEDY = (
-    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
-    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
-)
 _WARNED_REMEDY = (
     "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
     "the CSV again with this row."
@@ -118,9 +114,8 @@ class Passes:
                 return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
-            left = any(folder.refused for folder in folders)
-            status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            return self._with_status(done, status, why, _REFUSED_REMEDY if left else "")
+            remedy = remedies(folders)
+            return self._with_status(done, Status.INCREMENTAL_FAILED if remedy else Status.SYNCED, why, remedy)
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 

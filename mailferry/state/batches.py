@@ -63,6 +63,7 @@ class Batch:
     intakes: int = 0
     closed: datetime | None = None
     removed: bool = False
+    replay_deletions: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""

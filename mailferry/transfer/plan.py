@@ -19,18 +19,27 @@ from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
+from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
 from mailferry.telemetry.names import PLAN
 from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends, side_by_side
-from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_changed_flags, with_new_messages
+from mailferry.transfer.epoch import (
+    hides_messages,
+    new_epoch,
+    selecting,
+    with_changed_flags,
+    with_new_messages,
+    with_suspicion,
+)
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
-from mailferry.transfer.folder_roles import is_personal
+from mailferry.transfer.folder_roles import is_personal, source_roles
 from mailferry.transfer.folder_rules import from_text
+from mailferry.transfer.missed import Missed
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -59,6 +68,7 @@ class Plans:
     check: TargetCheck
     passes: Passes
     folders: Folders
+    ledger: Ledger
     queues: Queues
 
     def run(self, job: MailboxJob) -> None:
@@ -115,6 +125,13 @@ class Plans:
                 if deadline.passed():
                     return False
             interrupted.pop_all()
+            roles = {folder.name: "" for folder in here} | source_roles(here, there)
+            replay = batch is not None and batch.replay_deletions
+            source_id, number = _source_id(mailbox), mailbox.pass_no
+            missed = Missed(mailbox.id, source_id, number, ends.source, self.folders, self.ledger, roles, replay)
+            if any(map(missed.doubts, rows.all())):
+                missed.settle()
+                rows.read()
         return True
 
     def _mappings(
@@ -164,9 +181,13 @@ class _Rows:
     def __init__(self, folders: Folders, mailbox: Mailbox) -> None:
         self._folders = folders
         self._mailbox = mailbox
-        self._read = {versioned.folder.key: versioned for versioned in folders.all(mailbox.id)}
-        self._now = {key: versioned.folder for key, versioned in self._read.items()}
         self._unmarked: list[tuple[Folder, str | None]] = []
+        self.read()
+
+    def read(self) -> None:
+        """What stands in storage now."""
+        self._read = {versioned.folder.key: versioned for versioned in self._folders.all(self._mailbox.id)}
+        self._now = {key: versioned.folder for key, versioned in self._read.items()}
 
     def all(self) -> list[Folder]:
         """Every folder as it is now."""
@@ -221,7 +242,7 @@ class _Look:
         if status is None:
             return None
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
-            return with_changed_flags(with_new_messages(folder, status), status)
+            return with_suspicion(with_changed_flags(with_new_messages(folder, status), status), folder, status)
         try:
             name, folder = self.maker.made(folder)
         except NameRefused as refused:
