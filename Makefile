@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format bench bench-exchange bench-path clean azurite checks dovecot peers
+.PHONY: help demo test lint format bench bench-exchange bench-path clean azurite checks dovecot servers chromium peers
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -24,7 +24,7 @@ help: ## What there is to make
 demo: $(READY) azurite ## Move three made-up mailboxes into a simulated Exchange Online, through the real app
 	@$(PYTHON) -m demo
 
-test: $(READY) azurite checks dovecot ## All tests, on real servers
+test: $(READY) azurite checks dovecot servers chromium ## All tests, on real servers
 	@$(PYTHON) -m pytest -n 4 --dist worksteal
 
 lint: $(READY) ## Style, format and types, nothing changed
@@ -66,6 +66,13 @@ $(CHECKS)/.ready: requirements-checks.txt | $(READY)
 
 dovecot:
 	@test -x /usr/sbin/dovecot || { $(call apt_install,dovecot-imapd); }
+
+# Their packages conflict with Dovecot's and with each other: they are unpacked, not installed.
+servers: $(READY)
+	@$(PYTHON) -m tests.support.unpacked
+
+chromium:
+	@test -x /usr/bin/chromium || { $(call apt_install,chromium); }
 
 # A tool that can't be installed is left out of the comparison, which says so.
 peers:

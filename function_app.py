@@ -5,6 +5,7 @@ import logging
 import azure.functions as func
 
 from functions.api import blueprint as api
+from functions.dashboard import blueprint as dashboard
 from functions.engine import check_settings, start_telemetry
 from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
@@ -13,6 +14,7 @@ from functions.mailbox_jobs import blueprint as mailbox_jobs
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
 from functions.watch import blueprint as watch
+from mailferry.identity import sign_in_in_front
 
 # The Azure SDK logs every request it makes at INFO.
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -20,6 +22,9 @@ logging.getLogger("azure").setLevel(logging.WARNING)
 start_telemetry()
 check_settings()
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files):
+# Who has signed in needs no key: `handled` asks for a role instead.
+app = func.FunctionApp(
+    http_auth_level=func.AuthLevel.ANONYMOUS if sign_in_in_front() else func.AuthLevel.FUNCTION,
+)
+for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files, dashboard):
     app.register_functions(blueprint)

@@ -68,6 +68,12 @@ class _Tables:
         self.operations.add("Table read", 1 + len(found) // _PAGE)
         return iter(found)
 
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        rows, mark = self.tables.changed(table, partition, prefix, mark)
+        found = list(rows)
+        self.operations.add("Table read", 1 + len(found) // _PAGE)
+        return iter(found), mark
+
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         if operations:
             self.operations.add(_word(operations))

@@ -1,13 +1,13 @@
 """The HTTP API: is it well, which batches are there, how are their mailboxes; what can be done with them; domains."""
 
-import json
 import logging
 from dataclasses import asdict
 
 import azure.functions as func
 
+from functions.answers import answer as _answer
 from functions.engine import services
-from functions.handling import handled
+from functions.handling import for_everybody, handled
 from mailferry import __version__
 from mailferry.errors import (
     BatchBusy,
@@ -16,10 +16,11 @@ from mailferry.errors import (
     DomainRefused,
     MailferryError,
     OperationRefused,
+    RequestRefused,
 )
 from mailferry.identity import caller_of
 from mailferry.lifecycle.operation_rules import operation_of
-from mailferry.report.status import PAGE, Json
+from mailferry.report.paging import asked_of
 
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ _LIST = "GET /api/batches lists the batches, GET /api/batches/{batch} their mail
 
 @blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @handled
+@for_everybody
 def health(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     try:
         services().status.check()
@@ -50,11 +52,11 @@ def batches(request: func.HttpRequest, context: func.Context) -> func.HttpRespon
 @blueprint.route("batches/{batch}", trigger_arg_name="request", methods=["GET"])
 @handled
 def batch(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    most = request.params.get("most", str(PAGE))
-    if not most.isdecimal() or not 1 <= int(most) <= PAGE:
-        return _answer({"error": f"most is {most!r}; it must be a number from 1 to {PAGE}."}, 400)
     name = request.route_params["batch"]
-    found = services().status.one(name, request.params.get("next", ""), int(most))
+    try:
+        found = services().status.one(name, asked_of(request.params))
+    except RequestRefused as refused:
+        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
     if found is None:
         return _answer({"error": f"There is no batch {name!r}.", "remedy": _LIST}, 404)
     return _answer(found)
@@ -64,7 +66,11 @@ def batch(request: func.HttpRequest, context: func.Context) -> func.HttpResponse
 @handled
 def mailbox(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     name, box = request.route_params["batch"], request.route_params["mailbox"]
-    found = services().status.mailbox(name, box)
+    try:
+        asked = asked_of(request.params, "folders_next")
+        found = services().status.mailbox(name, box, asked, request.params.get("items_next", ""))
+    except RequestRefused as refused:
+        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
     if found is None:
         return _answer({"error": f"The batch {name!r} has no mailbox {box!r}.", "remedy": _LIST}, 404)
     return _answer(found)
@@ -119,7 +125,3 @@ def domain(request: func.HttpRequest, context: func.Context) -> func.HttpRespons
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
     except DnsFailed as failed:
         return _answer({"error": failed.cause, "remedy": failed.remedy}, 502)
-
-
-def _answer(body: Json, status: int = 200) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(body, ensure_ascii=False), status_code=status, mimetype="application/json")

@@ -27,6 +27,7 @@ MailferryError
 ├── OperationRefused               there is no such operation, batch or mailbox
 ├── FileRefused                    a file that the HTTP API does not take, by its name or size
 ├── ReportTooLarge                 a report that does not go over HTTP
+├── RequestRefused                 a request of the HTTP API asks for what there is not
 ├── DomainRefused                  what was given is no domain whose mail can be cut over
 │   └── DomainMissing              the public DNS knows no such domain
 ├── DnsFailed                      the public DNS did not tell who answers for a domain
@@ -204,6 +205,10 @@ class FileRefused(MailferryError):
 
 class ReportTooLarge(MailferryError):
     """A report is too large to go over HTTP; it lies in the storage account."""
+
+
+class RequestRefused(MailferryError):
+    """The query of an HTTP request makes no sense: an unknown column, status or page."""
 
 
 class DomainRefused(MailferryError):

@@ -32,13 +32,18 @@ COMPLETED = frozenset({Status.COMPLETED, Status.COMPLETED_WITH_WARNINGS})
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A source server, and how many of its mailboxes are copied at once."""
+    """A source server, and how many of its mailboxes are copied at once.
+
+    `quirks` is a JSON object with what is known of the server better than by how it introduces itself: fields of
+    `mailferry.source.profile.Profile`. Empty: nothing is.
+    """
 
     host: str
     port: int = 993
     security: Security = Security.SSL
     check_certificate: bool = True
     max_concurrent: int = 20
+    quirks: str = ""
 
     @property
     def id(self) -> str:

@@ -21,6 +21,7 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.notify.rounds import Notifications
+from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.shelf import Shelf
@@ -36,6 +37,7 @@ from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
+from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.moves import Moves
@@ -50,6 +52,7 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -83,7 +86,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
-    sessions = Sessions(settings, batches, admission, keys, tokens, google)
+    homes = HomeStore(storage)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
@@ -105,7 +109,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     sync = Sync(batches, admission)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, ledger, storage.queues),
+        plans=Plans(
+            sessions, check, passes, folders, ledger, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))
+        ),
         chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
         sync=sync,
         watch=Watch(

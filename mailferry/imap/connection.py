@@ -35,6 +35,8 @@ class Connection(Session):
         self.separator: str | None = None
         #: Prefixes of other users' and shared folders.
         self.foreign: tuple[bytes, ...] = ()
+        #: Whether shared folders have no prefix, so that whatever is not below `prefix` is one (Cyrus).
+        self.shares_root = False
         #: Whether the server itself has told prefix and separator.
         self.namespace_known = False
         self._client = client
@@ -88,6 +90,7 @@ class Connection(Session):
         foreign = [bytes(prefix) for prefix, _ in (*(other or ()), *(shared or ()))]
         mine = [bytes(prefix) for prefix, _ in personal or ()]
         self.foreign = tuple(prefix for prefix in foreign if prefix and prefix not in mine)
+        self.shares_root = b"" in foreign and b"" not in mine
 
     @contextlib.contextmanager
     def _library(self, *, optional: bool = False) -> Iterator[None]:

@@ -178,6 +178,8 @@ def _guess_namespace(connection: Connection, entries: Collection[ListEntry]) -> 
 
 def _folder(connection: Connection, entry: ListEntry, status: FolderStatus | None) -> ListedFolder:
     foreign = entry.name.startswith(connection.foreign) if connection.foreign else False
+    if connection.shares_root and entry.name.upper() != b"INBOX" and not entry.name.startswith(connection.prefix):
+        foreign = True
     attributes = entry.attributes | {NOT_PERSONAL} if foreign else entry.attributes
     path = names.path_of(entry.name, entry.separator, connection.prefix)
     return ListedFolder(entry.name, path, attributes, status)

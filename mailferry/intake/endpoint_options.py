@@ -1,7 +1,8 @@
 """What an options file says about its source server, and what the file of a named endpoint says about that.
 
     "endpoint": {"host": "imap.example.com", "port": 993, "security": "ssl", "certificate": "check",
-                 "max_concurrent": 20, "login": {"kind": "master", "user": "admin", "separator": "*"}}
+                 "max_concurrent": 20, "login": {"kind": "master", "user": "admin", "separator": "*"},
+                 "quirks": {"fetch_messages": 50}}
     "endpoint": "legacy"
     "endpoint": {"name": "legacy", "login": {"kind": "sasl-plain", "user": "migration"}}
 
@@ -20,12 +21,13 @@ from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay, Security
 from mailferry.intake.json_object import JsonObject, check_keys, parsed, wrong
 from mailferry.intake.login_options import login_way
+from mailferry.intake.quirk_options import quirks
 from mailferry.model import Endpoint
 
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
 
 #: Keys of an endpoint.
-ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login")
+ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login", "quirks")
 #: Keys of an endpoint that has a definition of its own.
 _NAMED_KEYS = ("name", "login")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
@@ -135,6 +137,7 @@ def endpoint(section: JsonObject, path: str, default: Endpoint | None, problems:
         value(
             "max_concurrent", _whole(MAX_CONCURRENT), base.max_concurrent, f"a whole number from 1 to {MAX_CONCURRENT}"
         ),
+        quirks(section, path, problems) if "quirks" in section else base.quirks,
     )
 
 

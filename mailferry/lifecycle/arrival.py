@@ -23,7 +23,8 @@ _WITHHELD_REMEDY = (
 def in_target(folders: Sequence[Folder]) -> str:
     """The mailbox's messages in words; what a person must see first stands first."""
     refused, withheld = ([folder for folder in folders if told(folder)] for told in (_is_refused, _is_withheld))
-    return f"{_not_carried(refused)}{_not_deleted(withheld)}{_carried(total_counts(folders))}"
+    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}"
+    return f"{first}{_carried(total_counts(folders))}"
 
 
 def remedies(folders: Sequence[Folder]) -> str:
@@ -33,9 +34,19 @@ def remedies(folders: Sequence[Folder]) -> str:
 
 
 def warnings(folders: Sequence[Folder]) -> bool:
-    """Whether anything that should be in the target is not: a folder, a skipped message, or one that has gone."""
+    """Whether anything that should be in the target is not: a folder, a skipped message, one that has gone, or mail
+    that the source doesn't show."""
     counts = total_counts(folders)
-    return bool(counts.skipped or counts.missing) or any(folder.refused for folder in folders)
+    return bool(counts.skipped or counts.missing or _cut_off(folders)) or any(folder.refused for folder in folders)
+
+
+def remedy_of_source(folders: Sequence[Folder]) -> str:
+    """What to do about mail that the source doesn't show; empty where it shows all."""
+    return next((folder.cut_off for folder in _cut_off(folders)), "")
+
+
+def _cut_off(folders: Sequence[Folder]) -> list[Folder]:
+    return [folder for folder in folders if folder.cut_off and not folder.left_out]
 
 
 def _is_refused(folder: Folder) -> bool:
@@ -63,6 +74,13 @@ def _not_deleted(folders: Sequence[Folder]) -> str:
         f"{messages:,} messages of {_named(folders)} have gone from the source, all of a folder or most of a mailbox; "
         "they were not deleted in the target. "
     )
+
+
+def _shows_only(folders: Sequence[Folder]) -> str:
+    """Folders of which there may be more than anybody can see."""
+    if not folders:
+        return ""
+    return f"The source shows only the newest messages of {_named(folders)}; older ones are not carried. "
 
 
 def _named(folders: Sequence[Folder]) -> str:

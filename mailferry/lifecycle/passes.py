@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.lifecycle.arrival import in_target, remedies, warnings
+from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
 from mailferry.model import Status
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -115,7 +115,8 @@ class Passes:
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
             remedy = remedies(folders)
-            return self._with_status(done, Status.INCREMENTAL_FAILED if remedy else Status.SYNCED, why, remedy)
+            status = Status.INCREMENTAL_FAILED if remedy else Status.SYNCED
+            return self._with_status(done, status, why, remedy or remedy_of_source(folders))
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 

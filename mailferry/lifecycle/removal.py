@@ -66,6 +66,7 @@ class Removal:
         if self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:
+            self.batches.change(name, lambda found: replace(found, removals=found.removals + 1))
             log.info("Batch %s: %s of %s mailboxes are removed.", name, gone, len(leaving))
             self.reports.publish(name)
 

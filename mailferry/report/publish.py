@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import batched
 
 from mailferry.model import Item, MailboxLine, Problem, Status
+from mailferry.report.labels import CONTAINER, LabelLists
 from mailferry.report.summary import summary_html
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
 from mailferry.state.batches import Batch, Batches
@@ -17,9 +18,10 @@ from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
 from mailferry.state.storage import Blobs, Content
 
+__all__ = ["CONTAINER", "Reports"]
+
 log = logging.getLogger(__name__)
 
-CONTAINER = "reports"
 _CSV = "text/csv; charset=utf-8"
 
 #: Mailboxes whose folders are read at once: storage answers in milliseconds, and a large batch has thousands.
@@ -52,6 +54,7 @@ class Reports:
         items = [(line, item) for line in lines for item in self._items(line)]
         self._write(name, "mailboxes.csv", mailboxes_csv(lines), _CSV)
         self._write(name, "folders.csv", lambda: folders_csv(self._folders(lines)), _CSV)
+        LabelLists(self.blobs).publish(name)
         for table in ITEM_TABLES:
             self._write(name, table, items_csv(table, items), _CSV)
         notes = [*batch.notes, *_closed(batch), *filter(None, [last_words])]

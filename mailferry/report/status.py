@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
-from mailferry.model import Counts, MailboxLine, Status
+from mailferry.errors import RequestRefused
+from mailferry.model import MailboxLine, Status
 from mailferry.report.consistency import consistency_of
+from mailferry.report.paging import FIRST_PAGE, Asked, Columns
+from mailferry.report.totals import totals_of
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
@@ -15,8 +18,8 @@ from mailferry.state.mailboxes import Mailboxes, StatusChange
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
-#: Mailboxes of one page, at most.
-PAGE = 1_000
+#: What ids of mailboxes look like; others may have what no row key may.
+_ID = re.compile("[0-9a-f]{32}")
 
 #: Statuses of a batch, the first that any of its mailboxes has; Microsoft's words for a batch.
 _RANKS = (
@@ -35,6 +38,41 @@ _RANKS = (
 )
 
 
+_LINES: Columns[MailboxLine] = Columns(
+    unique=lambda line: line.mailbox,
+    orders={
+        "row": lambda line: line.row,
+        "address": lambda line: line.address.casefold(),
+        "user": lambda line: line.user.casefold(),
+        "status": lambda line: line.status.value,
+        "messages": lambda line: line.counts.messages,
+        "settled": lambda line: line.counts.settled,
+        "skipped": lambda line: line.counts.skipped,
+        "bytes": lambda line: line.counts.bytes,
+        "messages_per_second": lambda line: line.messages_per_second,
+        "bytes_per_second": lambda line: line.bytes_per_second,
+        "passes": lambda line: line.passes,
+        "since": lambda line: line.since.isoformat(),
+        "updated": lambda line: line.updated.isoformat(),
+        "last_synced": lambda line: line.last_synced.isoformat() if line.last_synced else "",
+    },
+    texts=lambda line: (line.address, line.user, line.why),
+)
+_FOLDERS: Columns[Folder] = Columns(
+    unique=lambda folder: folder.key,
+    orders={
+        "order": lambda folder: folder.order,
+        "source": lambda folder: folder.path.casefold(),
+        "target": lambda folder: "/".join(folder.target_path).casefold(),
+        "messages": lambda folder: folder.counts.messages,
+        "settled": lambda folder: folder.counts.settled,
+        "skipped": lambda folder: folder.counts.skipped,
+        "bytes": lambda folder: folder.counts.bytes,
+    },
+    texts=lambda folder: (folder.path, "/".join(folder.target_path)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StatusPages:
     """What the HTTP API answers."""
@@ -50,52 +88,77 @@ class StatusPages:
 
     def all(self) -> Json:
         """Every batch with its totals."""
-        return {"batches": [self._summary(batch, self.batches.lines(batch.name)) for batch in self.batches.all()]}
+        return {"batches": [_summary(batch, self.batches.known_lines(batch)) for batch in self.batches.all()]}
 
-    def one(self, name: str, after: str = "", most: int = PAGE) -> Json:
-        """A batch with a page of its mailboxes (those after the id `after`), or None when there is no such batch."""
+    def one(self, name: str, asked: Asked = FIRST_PAGE) -> Json:
+        """A batch with a page of its mailboxes, or None when there is no such batch. Raises RequestRefused."""
         batch = self.batches.get(name)
         if batch is None:
             return None
-        lines = list(self.batches.lines(name))
-        page = [line for line in lines if line.mailbox > after][:most]
-        more = bool(page) and page[-1].mailbox < lines[-1].mailbox
-        shown: list[Json] = [_mailbox(line) for line in page]
-        return {**self._summary(batch, lines), "mailboxes": shown, "next": page[-1].mailbox if more else None}
+        lines = self.batches.known_lines(batch)
+        wanted = _statuses(asked.status)
+        page = _LINES.page((line for line in lines if line.status in wanted), asked)
+        return {
+            **_summary(batch, lines),
+            "mailboxes": [_mailbox(line) for line in page.rows],
+            "matches": page.matches,
+            "first": page.first,
+            "next": page.next,
+        }
 
-    def mailbox(self, name: str, mailbox: str) -> Json:
-        """One mailbox with its folders (where each went, and why there), the items that did not go over as they were,
-        and its changes of status; None when the batch has no such mailbox."""
-        line = next((line for line in self.batches.lines(name) if line.mailbox == mailbox), None)
+    def mailbox(self, name: str, mailbox: str, asked: Asked = FIRST_PAGE, items_next: str = "") -> Json:
+        """One mailbox with a page of its folders (where each went, and why there), a page of the items that did not go
+        over as they were, and its changes of status; None when the batch has no such mailbox. Raises RequestRefused."""
+        line = self.batches.line(name, mailbox) if _ID.fullmatch(mailbox) else None
         if line is None:
             return None
-        folders = [v.folder for v in self.folders.all(mailbox)]
-        items = self.ledger.items(mailbox, [(folder.key, folder.epoch) for folder in folders])
+        folders = self.folders.known(mailbox, line.passes)
+        page = _FOLDERS.page(folders, asked)
+        epochs = [(folder.key, folder.epoch) for folder in folders]
+        items, more = self.ledger.items_page(mailbox, epochs, items_next, asked.most)
         return {
+            "batch": name,
             **_mailbox(line),
-            "folders": [_folder(folder) for folder in folders],
+            "folders": [_folder(folder) for folder in page.rows],
+            "folders_matches": page.matches,
+            "folders_first": page.first,
+            "folders_next": page.next,
             "items": [{**asdict(item), "skipped": item.skipped} for item in items],
+            "items_next": more,
             "history": [_change(change) for change in self.mailboxes.history(mailbox)],
         }
 
-    def _summary(self, batch: Batch, lines: Iterable[MailboxLine]) -> dict[str, Json]:
-        lines = list(lines)
-        counts = sum((line.counts for line in lines), Counts())
-        by_status = Counter(line.status.value for line in lines)
-        return {
-            "batch": batch.name,
-            "status": batch_status(batch, [line.status for line in lines]),
-            "created": batch.created.isoformat(),
-            "refused": batch.refused or None,
-            "refused_rows": batch.refused_rows,
-            "notes": list(batch.notes),
-            "paused": batch.paused,
-            "complete_after": batch.complete_after.isoformat() if batch.complete_after else None,
-            "closed": batch.closed.isoformat() if batch.closed else None,
-            "mailboxes": len(lines),
-            "by_status": dict(by_status),
-            **asdict(counts),
-        }
+
+def _statuses(names: frozenset[str]) -> frozenset[Status]:
+    """Those of these names, all for none. Raises RequestRefused."""
+    known = {status.value.lower(): status for status in Status}
+    if unknown := {name for name in names if name.lower() not in known}:
+        raise RequestRefused(
+            f"There is no status {min(unknown)[:60]!r}.",
+            f"Give one or more of {', '.join(Status)}, separated by commas.",
+        )
+    return frozenset(known[name.lower()] for name in names) or frozenset(Status)
+
+
+def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
+    totals = totals_of(lines)
+    return {
+        "batch": batch.name,
+        "status": batch_status(batch, map(Status, totals.by_status)),
+        "created": batch.created.isoformat(),
+        "refused": batch.refused or None,
+        "refused_rows": batch.refused_rows,
+        "notes": list(batch.notes),
+        "paused": batch.paused,
+        "complete_after": batch.complete_after.isoformat() if batch.complete_after else None,
+        "closed": batch.closed.isoformat() if batch.closed else None,
+        "mailboxes": totals.mailboxes,
+        "by_status": dict(totals.by_status),
+        **asdict(totals.counts),
+        "messages_per_second": round(totals.messages_per_second, 2),
+        "bytes_per_second": round(totals.bytes_per_second),
+        "seconds_left": round(totals.seconds_left) if totals.seconds_left is not None else None,
+    }
 
 
 def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:

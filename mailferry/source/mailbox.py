@@ -1,13 +1,17 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE, UID SEARCH, UID FETCH with PEEK, and the commands around a login ever go out.
+Only LIST, STATUS, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the commands around a
+login ever go out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Self
 
 from mailferry.imap.body import Body
+from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import (
     FetchRefused,
@@ -23,15 +27,16 @@ from mailferry.imap.folder import folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Message, MessageSize
+from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.notice import is_notice
+from mailferry.source.profile import profile_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
 
-#: In the greeting of every version of Exchange.
-_EXCHANGE = "Microsoft Exchange"
+#: Attribute put on folders that hold something else than mail.
+NOT_MAIL = "\\x-not-mail"
 
 #: UIDs that are sorted into commands at a time.
 _AT_ONCE = 10_000
@@ -43,13 +48,34 @@ _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJE
 class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
 
+    def __init__(self, connection: Connection, quirks: str = "") -> None:
+        super().__init__(connection)
+        self.profile = profile_of(connection, quirks)
+
+    @classmethod
+    def open(cls, server: Server, login: Login, quirks: str = "") -> Self:
+        """Connect and log in; `quirks` are fields of the profile that are known better. Raises any `ServerError`."""
+        return cls(Connection.open(server, login), quirks)
+
     def folders(self, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
         """All folders, with their statuses where one round trip gives both.
 
         Those outside the personal namespace carry `mailferry.imap.folder.NOT_PERSONAL`; with `everybodys` the server
-        is asked for them expressly.
+        is asked for them expressly. Those that hold no mail, by the profile, carry `NOT_MAIL`, and so does what is
+        below them.
         """
-        return list_folders(self._connection, everybodys=everybodys)
+        names = {name.casefold() for name in self.profile.not_mail}
+        return tuple(
+            replace(folder, attributes=folder.attributes | {NOT_MAIL})
+            if names.intersection(part.casefold() for part in folder.path[:1])
+            else folder
+            for folder in list_folders(self._connection, everybodys=everybodys)
+        )
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
+        return self._connection.has("X-GM-EXT-1")
 
     @property
     def separator(self) -> str:
@@ -61,11 +87,11 @@ class SourceMailbox(LoggedIn):
         return folder_status(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
-        """Open a folder read-only (RFC 3501 §6.3.2). Raises `FolderGone`.
+        """Open a folder read-only (RFC 3501 §6.3.2), or with SELECT where the profile says so. Raises `FolderGone`.
 
         `uidnext` is always filled in: where the server keeps it to itself, from the last message's UID.
         """
-        status, _ = open_folder(self._connection, b"EXAMINE", folder)
+        status, _ = open_folder(self._connection, b"SELECT" if self.profile.select else b"EXAMINE", folder)
         return status
 
     def uids(self, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -116,13 +142,15 @@ class SourceMailbox(LoggedIn):
         iterator to its end; closing it early closes the connection, which is in mid-response then. Over a slow line it
         has the server compress first.
         """
-        if self._connection.wire.pace.slow:
+        if self._connection.wire.pace.slow and self.profile.compress:
             self._connection.compress()
-        for uid, items in fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", held_limit=MESSAGE_LIMIT):
+        most = self.profile.fetch_messages or None
+        found = fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", most=most, held_limit=MESSAGE_LIMIT)
+        for uid, items in found:
             body = items.pop(b"BODY[]", None)
             if isinstance(body, bytes):
                 body = Body(body)
-            if isinstance(body, Body) and not (is_notice(body) and _EXCHANGE in self._connection.greeting):
+            if isinstance(body, Body) and not (self.profile.notices and is_notice(body)):
                 yield Message(uid, flags_of(items), text_of(items.get(b"INTERNALDATE")), body)
 
     def exceeds(self, uid: int, size: int) -> bool:

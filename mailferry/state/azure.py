@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure.core import MatchConditions
@@ -46,6 +46,9 @@ _UPLOADS = 5
 
 #: Longest delay of a queue message, in seconds (7 days; one second short of the service's limit).
 LONGEST_DELAY = 7 * 86400 - 1
+
+#: By how much the service's clock may be behind ours.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def azure_storage(environment: Mapping[str, str] | None = None) -> Storage:
@@ -94,17 +97,23 @@ class AzureTables:
     def rows(
         self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
     ) -> Iterator[Row]:
-        query = "PartitionKey eq @partition and RowKey ge @first"
-        if prefix:
-            query += " and RowKey lt @last"
-        last = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
-        parameters = {"partition": partition, "first": max(prefix, start), "last": last}
+        query, parameters = _range(partition, prefix, start)
         size = min(most or 1000, 1000)
         pages = self._table(table).query_entities(query, parameters=parameters, results_per_page=size)
         for number, entity in enumerate(pages, start=1):
             yield _row(entity)
             if number == most:
                 return
+
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        # The service compares, row by row, with the time of its own clock at which each was written.
+        now = datetime.now(UTC)
+        query, parameters = _range(partition, prefix)
+        if mark:
+            query += " and Timestamp ge @since"
+            parameters["since"] = datetime.fromisoformat(mark)
+        pages = self._table(table).query_entities(query, parameters=parameters, results_per_page=1000)
+        return map(_row, pages), (now - _CLOCKS_DIFFER).isoformat()
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         if not operations:
@@ -125,6 +134,15 @@ class AzureTables:
             if name not in self._clients:
                 self._clients[name] = self._service.create_table_if_not_exists(name)
             return self._clients[name]
+
+
+def _range(partition: str, prefix: str, start: str = "") -> tuple[str, dict[str, Any]]:
+    """The query for the partition's rows that begin with `prefix`, from `start` on, and its parameters."""
+    query = "PartitionKey eq @partition and RowKey ge @first"
+    if prefix:
+        query += " and RowKey lt @last"
+    last = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
+    return query, {"partition": partition, "first": max(prefix, start), "last": last}
 
 
 def _single(client: TableClient, partition: str, operation: Operation) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,11 +13,15 @@ from mailferry.errors import Conflict, LeaseLost
 from mailferry.model import Counts
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.clock import Clock, utc_now
+from mailferry.state.copies import Copies
 from mailferry.state.ledger import Entry, entry_operations
 from mailferry.state.mailboxes import TABLE
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage
 from mailferry.state.uids import UidRanges
+
+#: Folders that a process keeps for screens: about 2 KB each.
+_COPIED_MOST = 20_000
 
 #: Is told of an error of storage that kept a checkpoint from being written.
 type OnFailure = Callable[[Exception], None]
@@ -65,6 +69,7 @@ class Folder:
     since the ledger was last compared with both ends; those in `again` were found to be missing at the target then.
     `selection` says which messages are wanted; where an earlier one has left out some, `reconsider` is the lowest UID
     from which on those are to be looked at again, 0 when none are.
+    `cut_off` says what to do about a folder of which the source may show only a part, empty where it shows all.
     `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
     them; None before.
     """
@@ -81,6 +86,7 @@ class Folder:
     gone: bool = False
     excluded: bool = False
     refused: bool = False
+    cut_off: str = ""
     epoch_no: int = 0
     uidvalidity: int = 0
     known_next: int = 1
@@ -165,11 +171,17 @@ class Folders:
     def __init__(self, storage: Storage, clock: Clock = utc_now) -> None:
         self._tables = storage.tables
         self._clock = clock
+        self._copies = Copies(storage.tables, TABLE, "folder|", _folder, _COPIED_MOST)
 
     def all(self, mailbox: str) -> list[Versioned]:
         """Every folder of the mailbox, in the order in which they are to be copied."""
         found = [_versioned(row) for row in self._tables.rows(TABLE, mailbox, "folder|")]
         return sorted(found, key=lambda versioned: versioned.folder.order)
+
+    def known(self, mailbox: str, pass_no: int) -> Collection[Folder]:
+        """Every folder of the mailbox, in no order, for screens: within a pass, only what was written since the last
+        time is read."""
+        return self._copies.read(mailbox, pass_no).values()
 
     def write(self, mailbox: str, plan: Sequence[tuple[Folder, str | None]]) -> None:
         """Write planned folders, each with the ETag it was read with (None: it is new).
@@ -314,5 +326,9 @@ def _row_key(key: str) -> str:
     return f"folder|{key}"
 
 
+def _folder(row: Row) -> Folder:
+    return from_values(Folder, row.values)
+
+
 def _versioned(row: Row) -> Versioned:
-    return Versioned(from_values(Folder, row.values), row.etag)
+    return Versioned(_folder(row), row.etag)

@@ -6,7 +6,7 @@ import builtins
 from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import batched
+from itertools import batched, islice
 
 from mailferry.model import Counts, Item, ItemKind
 from mailferry.state.flag_sets import FlagSets, pack_flags, unpack_flags
@@ -165,9 +165,20 @@ class Ledger:
 
     def items(self, mailbox: str, current: Sequence[tuple[str, str]]) -> list[Item]:
         """The items of these folders, given as (folder key, present epoch)."""
+        return [from_values(Item, row.values) for row in self._item_rows(mailbox, current)]
+
+    def items_page(
+        self, mailbox: str, current: Sequence[tuple[str, str]], start: str, most: int
+    ) -> tuple[list[Item], str | None]:
+        """At most `most` of them, and what to give as `start` for those after, None when there are none. `start` is
+        empty for the first page."""
+        rows = list(islice(self._item_rows(mailbox, current, start), most + 1))
+        return [from_values(Item, row.values) for row in rows[:most]], rows[most].key if len(rows) > most else None
+
+    def _item_rows(self, mailbox: str, current: Sequence[tuple[str, str]], start: str = "") -> Iterator[Row]:
         wanted = {_prefix("item", folder, epoch) for folder, epoch in current}
-        rows = self._tables.rows(TABLE, mailbox, "item|")
-        return [from_values(Item, row.values) for row in rows if row.key[:-_DIGITS] in wanted]
+        rows = self._tables.rows(TABLE, mailbox, "item|", start=start)
+        return (row for row in rows if row.key[:-_DIGITS] in wanted)
 
     def forget(self, mailbox: str, folder: str, epoch: str, uids: UidRanges) -> Iterator[Forgotten]:
         """How to take these source UIDs and their items out of the ledger, so that they can be settled once more.

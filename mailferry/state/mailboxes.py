@@ -125,6 +125,11 @@ class Mailbox:
         """Whether its password is gone."""
         return not self.sealed
 
+    @property
+    def source_id(self) -> str:
+        """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
+        return hashlib.sha256(f"{self.endpoint}\0{self.user}".encode()).hexdigest()[:16]
+
     def in_pass(self, number: int) -> bool:
         """Whether it is now in the pass of this number."""
         return self.active and self.pass_no == number

@@ -51,6 +51,13 @@ class MemoryTables:
             found = [rows[key] for key in sorted(rows) if key.startswith(prefix) and key >= start]
         return iter(found[:most])
 
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        with self._lock:
+            rows = self._partitions.get((table, partition), {}).values()
+            found = [row for row in rows if row.key.startswith(prefix) and _number(row.etag) >= int(mark or 0)]
+            newest = max((_number(row.etag) for row in rows), default=0)
+        return iter(found), str(newest + 1)
+
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         if not operations:
             return {}
@@ -69,6 +76,11 @@ class MemoryTables:
         etag = f'W/"{next(self._etags)}"'
         rows[operation.key] = Row(operation.key, _checked(operation.values), etag)
         return etag
+
+
+def _number(etag: str) -> int:
+    """Etags are numbered in the order of the writes."""
+    return int(etag[3:-1])
 
 
 def _check(operation: Operation, row: Row | None) -> None:

@@ -73,6 +73,10 @@ class Tables(Protocol):
     ) -> Iterator[Row]:
         """Rows of the partition in key order, at most `most`: beginning with `prefix`, from `start` on."""
 
+    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        """Rows that begin with `prefix` and were written since `mark` was given (all, without one), some of them maybe
+        again, and the mark for the next time. Rows that are gone are not told of."""
+
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""
 

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 
 from mailferry.imap.values import ListedFolder
+from mailferry.source.mailbox import NOT_MAIL
 from mailferry.transfer.folder_names import folded
 from mailferry.transfer.folder_roles import is_personal
 
@@ -16,14 +17,16 @@ _NOT_OWN = (
     "It belongs to another user or is shared; migrate it with its owner's mailbox, or name it in include_folders."
 )
 
+_NOT_MAIL = "It holds contacts, appointments or the like and no mail, by the profile of the source server."
+
 
 def why_left_out(folder: ListedFolder, include: Sequence[str], exclude: Sequence[str]) -> str:
     """Why a folder is not copied, in a sentence; empty when it is.
 
     Both are shell patterns on the decoded path, joined by `/`, without regard to case; a pattern that is a folder's
     own path covers its children too. Nothing included means everything; exclude wins. A folder of another user or a
-    shared one is left out unless a pattern to include names it, which one that begins with a wildcard doesn't: `*`
-    stands for the mailbox's own folders.
+    shared one, and one that holds no mail, is left out unless a pattern to include names it, which one that begins
+    with a wildcard doesn't: `*` stands for the mailbox's own folders.
     """
     if not folder.selectable:
         return "It holds only other folders and no mail."
@@ -31,8 +34,11 @@ def why_left_out(folder: ListedFolder, include: Sequence[str], exclude: Sequence
         return f"Its name has more than {LONGEST_NAME:,} bytes. Give it or a folder above it a shorter one."
     if pattern := _covering(exclude, folder):
         return f"It is excluded by “{pattern}”."
-    if not is_personal(folder) and not _covering(filter(_names_folders, include), folder):
+    named = _covering(filter(_names_folders, include), folder)
+    if not is_personal(folder) and not named:
         return _NOT_OWN
+    if NOT_MAIL in folder.attributes and not named:
+        return _NOT_MAIL
     if include and not _covering(include, folder):
         return "It is not among the folders to include."
     return ""

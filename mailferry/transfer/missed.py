@@ -17,6 +17,7 @@ from itertools import chain
 from mailferry.errors import FolderGone
 from mailferry.imap.identity import fingerprint
 from mailferry.model import Counts
+from mailferry.source.labels import label_of
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.flag_sets import flag_sets, flags_by_uid
 from mailferry.state.folders import Folder, Folders, Versioned
@@ -80,6 +81,9 @@ class Missed:
     def doubts(self, folder: Folder) -> bool:
         """Whether some of the folder's messages may have gone from the source, or the folder with all of them."""
         if not folder.epoch_no or folder.left_out or not folder.present or folder.source != self.source_id:
+            return False
+        # One shows its newest messages only, and each that comes hides another; of a label nobody tells what has gone.
+        if folder.cut_off or label_of(folder.name) is not None:
             return False
         return folder.suspected if folder.name in self.roles else folder.planned_in != self.pass_no
 

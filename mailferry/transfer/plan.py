@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingABC
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts
 from mailferry.selection import EVERYTHING, Selection
+from mailferry.source.gmail import GmailMailbox
 from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
@@ -39,6 +39,7 @@ from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
 from mailferry.transfer.folder_roles import is_personal, source_roles
 from mailferry.transfer.folder_rules import from_text
+from mailferry.transfer.gmail_labels import GmailLabels, Wanted
 from mailferry.transfer.missed import Missed
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
@@ -70,6 +71,7 @@ class Plans:
     folders: Folders
     ledger: Ledger
     queues: Queues
+    labels: GmailLabels
 
     def run(self, job: MailboxJob) -> None:
         """Plan the pass (once, however often the job is delivered) and enqueue its folder jobs."""
@@ -108,14 +110,20 @@ class Plans:
             interrupted.callback(rows.mark)
             list_source = partial(ends.source.folders, everybodys=bool(mailbox.user_root))
             listed, there = side_by_side(list_source, ends.target.folders)
-            here = below(listed, mailbox.user_root, ends.source.separator)
+            here: Sequence[ListedFolder] = below(listed, mailbox.user_root, ends.source.separator)
             rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
             batch = self.passes.batches.get(mailbox.batch)
-            mappings = self._mappings(mailbox, batch, rules, here, there, rows)
+            map_all = partial(self._mappings, mailbox, batch, rules, there, rows)
+            if isinstance(ends.source, GmailMailbox):
+                with_labels = self.labels.folders(mailbox, ends.source, here, _going(map_all), deadline)
+                if with_labels is None:
+                    return False
+                here = with_labels
+            mappings = map_all(here)
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
             maker = FolderMaker(ends, rules, given)
             statuses = {folder.name: folder.status for folder in there}
-            look = _Look(ends, statuses, maker, _source_id(mailbox), batch.selection if batch else EVERYTHING)
+            look = _Look(ends, statuses, maker, mailbox.source_id, batch.selection if batch else EVERYTHING)
             unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
@@ -127,7 +135,7 @@ class Plans:
             interrupted.pop_all()
             roles = {folder.name: "" for folder in here} | source_roles(here, there)
             replay = batch is not None and batch.replay_deletions
-            source_id, number = _source_id(mailbox), mailbox.pass_no
+            source_id, number = mailbox.source_id, mailbox.pass_no
             missed = Missed(mailbox.id, source_id, number, ends.source, self.folders, self.ledger, roles, replay)
             if any(map(missed.doubts, rows.all())):
                 missed.settle()
@@ -139,9 +147,9 @@ class Plans:
         mailbox: Mailbox,
         batch: Batch | None,
         rules: NameRules,
-        here: Sequence[ListedFolder],
         there: Sequence[ListedFolder],
         rows: _Rows,
+        here: Sequence[ListedFolder],
     ) -> Sequence[Mapping]:
         """The folder map in the order of copying.
 
@@ -241,6 +249,7 @@ class _Look:
         status = self._status(mapping.source, folder)
         if status is None:
             return None
+        folder = replace(folder, cut_off=self.ends.source.profile.cut_off(status.messages))
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
             return with_suspicion(with_changed_flags(with_new_messages(folder, status), status), folder, status)
         try:
@@ -263,14 +272,14 @@ class _Look:
             return None
 
 
+def _going(map_all: Callable[[Sequence[ListedFolder]], Sequence[Mapping]]) -> Wanted:
+    """The names of the folders that the map doesn't leave out."""
+    return lambda folders: {mapping.source.name for mapping in map_all(folders) if not mapping.excluded}
+
+
 def _wishes(batch: Batch) -> Wishes:
     """What the batch's options say about folders."""
     return Wishes(batch.include_folders, batch.exclude_folders, from_text(batch.folder_rules), batch.root_folder)
-
-
-def _source_id(mailbox: Mailbox) -> str:
-    """Names the source mailbox: another login or server is another mailbox, whatever UIDs it has."""
-    return hashlib.sha256(f"{mailbox.endpoint}\0{mailbox.user}".encode()).hexdigest()[:16]
 
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:

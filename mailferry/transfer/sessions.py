@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
-from mailferry.imap.values import Login, LoginKind, Server
+from mailferry.imap.values import Login, LoginKind
+from mailferry.model import Endpoint
 from mailferry.secrets.seal import DROP_ROW, KeyWrapper, Seal
 from mailferry.settings import Settings
+from mailferry.source.gmail import GmailMailbox
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.token import TokenSource
@@ -31,6 +35,7 @@ class Sessions:
     keys: KeyWrapper
     tokens: TokenSource | None
     google: GoogleTokens | None
+    homes: HomeStore
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -39,12 +44,11 @@ class Sessions:
         endpoint = self.admission.endpoint(mailbox.endpoint)
         if endpoint is None:
             raise SettingsError(f"The endpoint {mailbox.endpoint} is not known.", "Drop the CSV again.")
-        server = endpoint.server(self.settings.target.timeout)
         connect = self._to_target(mailbox)
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = self._source(mailbox, server)
+                source = self._opened(mailbox, self._source(mailbox, endpoint))
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -56,9 +60,15 @@ class Sessions:
             finally:
                 targets.close()
 
-    def _source(self, mailbox: Mailbox, server: Server) -> SourceMailbox:
+    def _opened(self, mailbox: Mailbox, source: SourceMailbox) -> SourceMailbox:
+        """The session as what its server is."""
+        return GmailMailbox.over(source, partial(self.homes.read, mailbox)) if source.has_labels else source
+
+    def _source(self, mailbox: Mailbox, endpoint: Endpoint) -> SourceMailbox:
+        server, quirks = endpoint.server(self.settings.target.timeout), endpoint.quirks
         if mailbox.way.kind is not LoginKind.GOOGLE:
-            return SourceMailbox.open(server, Login(mailbox.user, password=self._password(mailbox), way=mailbox.way))
+            login = Login(mailbox.user, password=self._password(mailbox), way=mailbox.way)
+            return SourceMailbox.open(server, login, quirks)
         if self.google is None:
             raise SettingsError(
                 "The batch's mailboxes are opened by a Google service account, but GOOGLE_SERVICE_ACCOUNT is not set.",
@@ -66,7 +76,7 @@ class Sessions:
             )
         token = self.google.token(mailbox.user)
         try:
-            return SourceMailbox.open(server, Login(mailbox.user, token=token, way=mailbox.way))
+            return SourceMailbox.open(server, Login(mailbox.user, token=token, way=mailbox.way), quirks)
         except LoginRefused:
             self.google.forget(mailbox.user)
             raise

@@ -41,6 +41,9 @@ GOLDEN: dict[str, dict[str, object]] = {
     "report": {"type": "httpTrigger", "route": "batches/{batch}/reports/{file}", "methods": ["GET"]},
     "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
+    "me": {"type": "httpTrigger", "route": "me", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "dashboard": {"type": "httpTrigger", "route": "dashboard", "authLevel": "ANONYMOUS", "methods": ["GET"]},
+    "dashboard_part": {"type": "httpTrigger", "route": "dashboard/{file}", "authLevel": "ANONYMOUS"},
 }
 
 type Binding = dict[str, object]

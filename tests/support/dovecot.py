@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from tests.support.certificate import write_certificate
+from tests.support.throwaway import HOST, ServerFailed, ServerMissing, ThrowAwayServer
 
-HOST = "127.0.0.1"
 PROGRAM = "/usr/sbin/dovecot"
-START_SECONDS = 20.0
-STOP_SECONDS = 30.0
-
-#: The guard owns the server. It ends it when its standard input closes: on purpose, or because pytest was killed.
-GUARD = """
-(%(program)s -F -c "$1/dovecot.conf" >>"$1/log" 2>&1; echo "$?" >"$1/ended") &
-read _
-doveadm -c "$1/dovecot.conf" stop 2>/dev/null
-wait
-rm -rf -- "$1"
-"""
 
 CONFIGURATION = """
 base_dir = {base}/run
@@ -95,18 +78,7 @@ service imap {{
 """
 
 
-class DovecotMissing(RuntimeError):
-    """This machine has no Dovecot, so nothing that needs a real IMAP server can be tested."""
-
-    def __init__(self) -> None:
-        super().__init__("Dovecot is not installed: run `make test`, it installs it (Debian package dovecot-imapd)")
-
-
-class DovecotFailed(RuntimeError):
-    """Dovecot did not start, or a doveadm command failed; the message ends with its own words."""
-
-
-class Dovecot:
+class Dovecot(ThrowAwayServer):
     """One server: `with Dovecot() as server:`, then log in at `server.host`, `server.port` as anybody.
 
     Every user has the password `users_password`. `user*admin` (the `master` pair) opens any mailbox too.
@@ -118,7 +90,8 @@ class Dovecot:
     stores an INTERNALDATE that lies in the future as the present.
     """
 
-    host = HOST
+    name = "Dovecot"
+    end = 'doveadm -c "$1/dovecot.conf" stop 2>/dev/null'
 
     def __init__(
         self,
@@ -133,92 +106,52 @@ class Dovecot:
         special_use: Mapping[str, str] | None = None,
         extra: str = "",
     ) -> None:
-        self._root = root
+        super().__init__(root, users_password=users_password)
         self._separator = separator
         self._prefix = prefix
         self._storage = storage
-        self.users_password = users_password
         self.master = master
         self._tls = tls
         self._special_use = dict(special_use or {})
         self._extra = extra
-        self._guard: subprocess.Popen[bytes] | None = None
-        self.base = Path()
-        self.port = 0
-        self.tls_port = 0
 
     @property
     def certificate(self) -> Path:
         """The self-signed certificate clients must trust (only with `tls`)."""
         return self.base / "certificate.pem"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start and wait until it greets. A port somebody else took in between is replaced by another one."""
+    def check(self) -> None:
+        """Raise `ServerMissing` when Dovecot is not installed."""
         if not Path(PROGRAM).exists():
-            raise DovecotMissing
-        for _ in range(5):
-            self._launch()
-            if self._greets():
-                return
-            words = self.log()
-            self.stop()
-            if "already in use" not in words:
-                break
-        raise DovecotFailed(f"Dovecot did not start:\n{words}")
+            raise ServerMissing(
+                "Dovecot is not installed: run `make test`, it installs it (Debian package dovecot-imapd)"
+            )
 
-    def stop(self) -> None:
-        """End the server and remove everything it wrote."""
-        if self._guard is None:
-            return
-        try:
-            self._guard.communicate(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._guard.pid, signal.SIGKILL)  # the guard leads a session of its own
-            self._guard.communicate()
-            shutil.rmtree(self.base, ignore_errors=True)
-        self._guard = None
+    def prepare(self) -> None:
+        """Write the configuration, and the folders it names."""
+        for name in ("run", "state", "mail", "home"):
+            (self.base / name).mkdir()
+        for name in ("mail", "home"):
+            shutil.chown(self.base / name, "mail", "mail")
+        if self._tls:
+            write_certificate(self.base)
+        (self.base / "dovecot.conf").write_text(self._configuration())
 
-    def log(self) -> str:
-        """What the server logged so far."""
-        path = self.base / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+    def command(self) -> str:
+        """In the foreground, with this configuration alone."""
+        return f'{PROGRAM} -F -c "$1/dovecot.conf"'
+
+    def greeting(self) -> bytes:
+        """It greets with the name of its folder."""
+        return self.base.name.encode()
 
     def doveadm(self, *arguments: str) -> str:
         """Run doveadm against this server, for what IMAP can't do: `("mailbox", "update", "-u", user, …)`."""
         command = ["doveadm", "-c", str(self.base / "dovecot.conf"), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise DovecotFailed(f"doveadm {' '.join(arguments)}: {done.stderr.strip()}")
+            raise ServerFailed(f"doveadm {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
-
-    def _launch(self) -> None:
-        # A short path: the sockets below it must stay under the 108 bytes of sockaddr_un.
-        self.base = Path(tempfile.mkdtemp(prefix="mf", dir=self._root))
-        self.base.chmod(0o755)  # mail processes run as user `mail`
-        for name in ("run", "state", "mail", "home"):
-            (self.base / name).mkdir()
-        for name in ("mail", "home"):
-            shutil.chown(self.base / name, "mail", "mail")
-        self.port, self.tls_port = _free_ports()
-        if self._tls:
-            write_certificate(self.base)
-        (self.base / "dovecot.conf").write_text(self._configuration())
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD % {"program": PROGRAM}, "dovecot-guard", str(self.base)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for pytest; the guard hears of it when the pipe closes
-        )
 
     def _configuration(self) -> str:
         extra = self._extra
@@ -241,28 +174,6 @@ class Dovecot:
             extra=extra,
         )
 
-    def _greets(self) -> bool:
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and not (self.base / "ended").exists():
-            # The greeting carries this server's own name: another process may have won the port.
-            if self.base.name.encode() in _greeting(self.port):
-                return True
-            time.sleep(0.02)
-        return False
-
 
 def _mailbox(name: str, use: str) -> str:
     return f'  mailbox "{name}" {{\n    special_use = {use}\n    auto = subscribe\n  }}'
-
-
-def _greeting(port: int) -> bytes:
-    try:
-        with socket.create_connection((HOST, port), 1) as connection:
-            return connection.recv(4096)
-    except OSError:
-        return b""
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server((HOST, 0)) as first, socket.create_server((HOST, 0)) as second:
-        return first.getsockname()[1], second.getsockname()[1]

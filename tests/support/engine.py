@@ -14,7 +14,7 @@ from mailferry.state.batches import Batches
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, read_folder_job, read_mailbox_job
 from mailferry.state.memory import MemoryQueues, memory_storage
 from mailferry.state.storage import Storage
-from tests.support.dovecot import Dovecot
+from tests.support.throwaway import ThrowAwayServer
 
 PASSWORD = "pw"
 
@@ -123,6 +123,6 @@ def csv_of(*users: str, password: str = PASSWORD) -> str:
     return "EmailAddress,UserName,Password\n" + "".join(f"{user},{user},{password}\n" for user in users)
 
 
-def engine_between(source: Dovecot, target: Dovecot, **more: str) -> Engine:
+def engine_between(source: ThrowAwayServer, target: ThrowAwayServer, **more: str) -> Engine:
     """An engine for these two servers."""
     return Engine(settings_for((source.host, source.port), (target.host, target.port), **more))

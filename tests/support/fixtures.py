@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.dovecot import Dovecot, DovecotMissing
+from tests.support.dovecot import Dovecot
+from tests.support.throwaway import ServerMissing
 
 SPECIAL_USE = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Junk": "\\Junk", "Trash": "\\Trash", "Archive": "\\Archive"}
 
@@ -33,7 +34,7 @@ def user() -> str:
 def _running(server: Dovecot) -> Iterator[Dovecot]:
     try:
         server.start()
-    except DovecotMissing as missing:
+    except ServerMissing as missing:
         pytest.fail(str(missing), pytrace=False)
     try:
         yield server

@@ -61,6 +61,8 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": " Master", "user": "admin", "separator": "%"}},
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
+        *({"quirks": quirks} for quirks in ({}, {"select": True, "not_mail": []}, {"fetch_messages": 0})),
+        {"quirks": {"compress": False, "folder_limit": 1_000_000, "not_mail": ["Contacts", " Notes"]}},
         *("legacy", {"name": "1.x_Y-z"}, {"name": "legacy", "login": {"kind": "sasl-plain", "user": "cyrus"}}),
         {"login": {"kind": "Google-Service-Account"}},
     ],
@@ -92,6 +94,12 @@ BAD: dict[str, list[object]] = {
             for login in ("master", {}, {"kind": "oauth"}, {"kind": "master"}, {"kind": "kerio", "user": "a"})
         ),
         *({"login": {"kind": kind, "user": "a", "separator": "*"}} for kind in ("proxyauth", "password")),
+        *({"quirks": bad} for bad in ("x", {"x": 1}, {"select": 1}, {"fetch_messages": True}, {"not_mail": ["", 1]})),
+        *(
+            {"quirks": {name: bad}}
+            for name, bad in (("folder_limit", -1), ("compress", "no"), ("not_mail", ["a"] * 101))
+        ),
+        {"quirks": []},
         *("", "a/b", ".a", "a" * 64, "é", {"name": 1}, {"name": ""}, {"name": "legacy", "host": "a"}),
         *({"name": "legacy", "x": 1}, {"name": "legacy", "login": {}}),
         *({"login": {"kind": "master", "user": "a", more: " "}} for more in ("separator", "password")),

@@ -19,7 +19,7 @@ type Item = Callable[[Behaviour, StoredMessage], bytes]
 _NUMBER = rb"(?:[1-9]\d{0,9}|\*)"
 _RANGE = _NUMBER + rb"(?::" + _NUMBER + rb")?"
 _SET = re.compile(rb" (" + _RANGE + rb"(?:," + _RANGE + rb")*)(?= |$)")
-_NAME = rb"[A-Z0-9.]+(?:\[[^\]]*\])?(?:<\d+\.\d+>)?"
+_NAME = rb"[A-Z0-9.-]+(?:\[[^\]]*\])?(?:<\d+\.\d+>)?"
 _ITEM = re.compile(rb" ?(" + _NAME + rb")(?= |$)", re.IGNORECASE)
 _ONE_ITEM = re.compile(rb" (" + _NAME + rb")(?= |$)", re.IGNORECASE)
 _PARTIAL = re.compile(rb"BODY\.PEEK\[\]<(\d+)\.([1-9]\d*)>")
@@ -35,10 +35,13 @@ _DATE_TIME = re.compile(
 )
 
 
-def uid_fetch(session: Session, arguments: Arguments) -> Answer:
-    """RFC 3501 §6.4.8; never sets \\Seen, because only PEEK is known. With CHANGEDSINCE (RFC 7162 §3.1.4.1)."""
+def uid_fetch(session: Session, arguments: Arguments, more: Mapping[bytes, Item] | None = None) -> Answer:
+    """RFC 3501 §6.4.8; never sets \\Seen, because only PEEK is known. With CHANGEDSINCE (RFC 7162 §3.1.4.1).
+
+    `more`: data items that a server has of its own, by name.
+    """
     uids = uid_set(arguments)
-    items = items_asked(session, arguments)
+    items = items_asked(session, arguments, more)
     since = _changed_since(session, arguments, items)
     arguments.end()
     with session.store.lock:
@@ -48,7 +51,7 @@ def uid_fetch(session: Session, arguments: Arguments) -> Answer:
     return Answer("OK FETCH completed.", fetched(session.behaviour, found, list(items.values())))
 
 
-def items_asked(session: Session, arguments: Arguments) -> dict[bytes, Item]:
+def items_asked(session: Session, arguments: Arguments, more: Mapping[bytes, Item] | None = None) -> dict[bytes, Item]:
     """What is asked for, in order; the UID first when it isn't (it is always told)."""
     listed = arguments.optional_group()
     if listed is None:
@@ -57,7 +60,7 @@ def items_asked(session: Session, arguments: Arguments) -> dict[bytes, Item]:
     at = 0
     while found := _ITEM.match(listed, at):
         name, at = found[1].upper(), found.end()
-        items[name] = _item(name)
+        items[name] = more[name] if more and name in more else _item(name)
     if at < len(listed) or not items:
         raise Violation(f"FETCH can't give {listed.decode('latin-1')}")
     if b"MODSEQ" in items:
