@@ -113,6 +113,7 @@ class MailboxLine:
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
     to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
+    endpoint: str = ""  #: id of its source server, which the batch's options may name another of by now
 
 
 class ItemKind(StrEnum):

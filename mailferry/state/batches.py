@@ -202,4 +202,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
         to_complete=mailbox.to_complete,
+        endpoint=mailbox.endpoint,
     )

@@ -175,6 +175,11 @@ def test_another_host_in_mid_migration_waits_for_the_csv_and_loses_nothing(engin
     assert "just being copied from another source mailbox" in engine.report("batch", "intake.csv")
     boxes = [mailboxes.get(mailbox_id(address)) for address in (USER, "b@x.y")]
     assert [box.endpoint for box in boxes if box] == ["imap.old.example:993", "imap.new.example:993"]
+    passes, admission = engine.services.chunks.passes, Admission(engine.storage)
+    assert boxes[0]
+    passes.finish(boxes[0])
+    engine.services.sync.run()  # its next pass takes a place of the server that it is copied from
+    assert [slot.mailbox for slot in admission.slots("imap.old.example:993") if slot.pass_no == 2] == [mailbox_id(USER)]
 
 
 def test_the_answer_says_what_the_server_is_and_can_do(engine: Engine) -> None:
