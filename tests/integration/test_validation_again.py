@@ -13,6 +13,7 @@ from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.operations import Done
 from mailferry.model import Endpoint, Status
 from mailferry.state.admission import Admission
+from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Held, Mailboxes, mailbox_id
 from mailferry.state.validations import Validations
 from tests.support.validation import ANN, mail, place, store, table
@@ -98,6 +99,27 @@ def test_one_that_is_started_while_it_is_validated_is_copied_in_the_same_pass(mo
         line = here.engine.line("batch")
         assert (line.status, line.passes, line.counts.copied) == (Status.SYNCED, 1, 3)
         assert list(Admission(here.engine.storage).slots(Admission(here.engine.storage).endpoints()[0].id)) == []
+
+
+def test_two_workers_with_the_same_job_find_the_same_and_finish_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with place(store(INBOX=3, Old=2)) as here:
+        write = Validations.write_measured
+        others: list[str] = []
+
+        def beside(self: Validations, mailbox: str, folders: Any) -> None:
+            if not others:
+                others.append(mailbox)
+                here.engine.services.plans.run(MailboxJob(mailbox, 1))  # as far as the end
+            write(self, mailbox, folders)
+
+        monkeypatch.setattr(Validations, "write_measured", beside)
+        here.drop()
+        assert others == [mailbox_id(ANN)]
+        assert (here.row()["ok"], here.row()["messages"], here.row()["folders"]) == (True, 5, 2)
+        history = Mailboxes(here.engine.storage).history(mailbox_id(ANN))
+        assert [change.status for change in history] == [Status.QUEUED, Status.VALIDATING, Status.STOPPED]
+        assert here.ask(Operation.START).changed == 1
+        assert here.engine.line("batch").counts.copied == 5
 
 
 def test_one_that_is_paused_while_it_is_validated_is_validated_when_it_is_resumed(
