@@ -21,6 +21,14 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.notify.rounds import Notifications
+from mailferry.planning.drops import Drops
+from mailferry.planning.measuring import Measuring
+from mailferry.planning.plans import Planning
+from mailferry.planning.proposing import Proposing
+from mailferry.planning.reading import Reading
+from mailferry.planning.starting import Starting
+from mailferry.provision.directory import Directory
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
@@ -43,6 +51,7 @@ from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
+from mailferry.state.plans import Plans as PlansState
 from mailferry.state.storage import Storage
 from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
@@ -75,6 +84,8 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    planning: Planning
+    drops: Drops
     validation: ValidationReports
     files: Files
     shelf: Shelf
@@ -112,6 +123,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         settings.limits.message_bytes,
         clock,
     )
+    planning = _planning(settings, storage, intake, admission, keys, clock)
     removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
@@ -144,6 +156,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
+            planning,
+            Provisioning(Directory(graph) if graph else None, storage.blobs, clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -153,6 +167,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        planning=planning,
+        drops=Drops(intake, planning),
         validation=validation,
         files=Files(batches, storage.blobs),
         shelf=Shelf(batches, storage.blobs),
@@ -164,6 +180,23 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _planning(
+    settings: Settings, storage: Storage, intake: Intake, admission: Admission, keys: KeyWrapper, clock: Clock
+) -> Planning:
+    plans, seconds = PlansState(storage), settings.limits.chunk_seconds
+    return Planning(
+        plans,
+        Reading(plans, intake, storage.queues),
+        Measuring(plans, admission, keys, seconds, settings.target.timeout),
+        Proposing(plans, intake, storage.blobs),
+        Starting(plans, intake, storage.blobs, seconds),
+        storage.queues,
+        storage.blobs,
+        settings.limits.stalled_seconds,
+        clock,
+    )
 
 
 def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:

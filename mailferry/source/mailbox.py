@@ -1,7 +1,7 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the commands around a
-login ever go out.
+Only LIST, STATUS, GETQUOTAROOT, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the
+commands around a login ever go out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_ra
 from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.quota import storage_used
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
@@ -119,6 +120,16 @@ class SourceMailbox(LoggedIn):
         except FetchRefused:
             found = self._sizes(first, last, b"(UID)")
         return [found[uid] for uid in sorted(found)]
+
+    def sizes_of(self, uids: Sequence[int]) -> list[int]:
+        """Bytes of these messages of the open folder; those that are gone, and sizes the server won't give, are left
+        out."""
+        fetched = fetch_uids(self._connection, uids, b"(UID RFC822.SIZE)", b"RFC822.SIZE")
+        return [size for _, items in fetched if (size := number(items.get(b"RFC822.SIZE"))) is not None]
+
+    def storage_used(self) -> int | None:
+        """Bytes that count towards the mailbox's quota; None where the server tells none."""
+        return storage_used(self._connection)
 
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
