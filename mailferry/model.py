@@ -134,6 +134,7 @@ class MailboxLine:
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
     throttled: Throttled = Throttled()
     to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
+    endpoint: str = ""  #: id of its source server, which the batch's options may name another of by now
 
 
 class ItemKind(StrEnum):

@@ -204,4 +204,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         shredded=mailbox.shredded,
         throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
+        endpoint=mailbox.endpoint,
     )
