@@ -15,6 +15,8 @@ from functions.plan_jobs import blueprint as plan_jobs
 from functions.plans import blueprint as plans
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
+from functions.trials import blueprint as trials
+from functions.validation import blueprint as validation
 from functions.watch import blueprint as watch
 from mailferry.identity import sign_in_in_front
 
@@ -28,5 +30,19 @@ check_settings()
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS if sign_in_in_front() else func.AuthLevel.FUNCTION,
 )
-for blueprint in (intake, mailbox_jobs, folder_jobs, plan_jobs, poison, sync, watch, api, files, plans, dashboard):
+for blueprint in (
+    intake,
+    mailbox_jobs,
+    folder_jobs,
+    plan_jobs,
+    poison,
+    sync,
+    watch,
+    api,
+    files,
+    plans,
+    dashboard,
+    validation,
+    trials,
+):
     app.register_functions(blueprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
+from mailferry.cutover.trial import MxTrials
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
@@ -34,6 +35,7 @@ from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
+from mailferry.report.validation import ValidationReports
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
@@ -52,6 +54,8 @@ from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
 from mailferry.state.storage import Storage
+from mailferry.state.trials import Trials
+from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
@@ -60,7 +64,9 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.gmail_labels import GmailLabels
+from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -80,8 +86,10 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    trials: MxTrials
     planning: Planning
     drops: Drops
+    validation: ValidationReports
     files: Files
     shelf: Shelf
 
@@ -92,7 +100,11 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
     ledger, admission = Ledger(storage), Admission(storage, clock)
-    reports = Reports(batches, folders, ledger, storage.blobs, clock)
+    validations = Validations(storage)
+    validation = ValidationReports(
+        batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
+    )
+    reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
@@ -115,12 +127,21 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
-    removal = Removal(mailboxes, folders, batches, reports, clock)
+    removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
+    plans = FolderPlans(check, GmailLabels(homes, LabelLists(storage.blobs)))
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
+        plans=Plans(
+            sessions,
+            check,
+            passes,
+            folders,
+            storage.queues,
+            plans,
+            Measures(sessions, check, passes, folders, validations, plans),
+        ),
         chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
         sync=sync,
         watch=Watch(
@@ -149,8 +170,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
         planning=planning,
         drops=Drops(intake, planning),
+        validation=validation,
         files=Files(batches, storage.blobs),
         shelf=Shelf(batches, storage.blobs),
     )

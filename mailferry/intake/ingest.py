@@ -262,6 +262,7 @@ class Intake:
             since=now,
             updated=now,
             way=options.login,
+            validate=options.validate,
         )
         fresh = waiting(made, options.schedule.start_after, now, paused=paused)
         actor = f"{name}.csv"

@@ -18,6 +18,7 @@ from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.validations import Validations
 from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Removal:
     folders: Folders
     batches: Batches
     reports: Reports
+    validations: Validations
     clock: Clock = utc_now
 
     def begin(self, batch: Batch, lines: Sequence[MailboxLine], actor: str) -> None:
@@ -63,6 +65,8 @@ class Removal:
             )
         with ThreadPoolExecutor(_WORKERS) as pool:
             gone = sum(pool.map(lambda line: self._remove(line, deadline), leaving))
+        if not any(self.batches.lines(name)):
+            self.validations.remove_summary(name)
         if self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:
@@ -77,6 +81,7 @@ class Removal:
         mailbox = self.mailboxes.get(line.mailbox)
         if mailbox and mailbox.removing and not self._erase(mailbox.id, deadline):
             return False
+        self.validations.remove(line.batch, line.mailbox)
         self.batches.remove_line(line)
         return True
 

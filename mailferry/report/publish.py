@@ -12,6 +12,7 @@ from mailferry.model import Item, MailboxLine, Problem, Status
 from mailferry.report.labels import CONTAINER, LabelLists
 from mailferry.report.summary import summary_html
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
+from mailferry.report.validation import ValidationReports
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders
@@ -36,10 +37,12 @@ class Reports:
     folders: Folders
     ledger: Ledger
     blobs: Blobs
+    validation: ValidationReports
     clock: Clock = utc_now
 
     def publish(self, name: str, last_words: str = "") -> None:
-        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now.
+        """Write `mailboxes.csv`, `folders.csv`, the tables of messages and `summary.html` as things are now, and what
+        its validation has found since.
 
         The reports of a batch that is closed or being removed stay as they are. `last_words` are shown on the summary
         of reports that are written all the same.
@@ -60,6 +63,7 @@ class Reports:
         notes = [*batch.notes, *_closed(batch), *filter(None, [last_words])]
         summary = summary_html(name, made, lines, [pair for pair in items if pair[1].skipped], notes)
         self._write(name, "summary.html", summary, "text/html; charset=utf-8")
+        self.validation.publish(name)
         self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
 

@@ -22,6 +22,7 @@ from mailferry.imap.quota import storage_used
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.notice import is_notice
 from mailferry.source.profile import profile_of
 
@@ -69,6 +70,10 @@ class SourceMailbox(LoggedIn):
     def has_labels(self) -> bool:
         """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
         return self._connection.has("X-GM-EXT-1")
+
+    def introduction(self) -> Introduction:
+        """What the server says of itself."""
+        return introduction_of(self._connection)
 
     @property
     def separator(self) -> str:
