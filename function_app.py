@@ -30,7 +30,7 @@ check_settings()
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS if sign_in_in_front() else func.AuthLevel.FUNCTION,
 )
-for blueprint in (
+_BLUEPRINTS = (
     intake,
     mailbox_jobs,
     folder_jobs,
@@ -41,8 +41,9 @@ for blueprint in (
     api,
     files,
     plans,
-    dashboard,
-    validation,
     trials,
-):
+    validation,
+    dashboard,
+)
+for blueprint in _BLUEPRINTS:
     app.register_functions(blueprint)

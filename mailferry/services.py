@@ -44,6 +44,7 @@ from mailferry.settings import Settings
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
@@ -53,6 +54,7 @@ from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 from mailferry.state.trials import Trials
 from mailferry.state.validations import Validations
@@ -104,12 +106,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
     )
-    reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
     homes = HomeStore(storage)
-    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)

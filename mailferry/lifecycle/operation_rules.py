@@ -14,8 +14,8 @@ from mailferry.state.mailboxes import Held, Mailbox
 _FAILED = frozenset({Status.FAILED, Status.INCREMENTAL_FAILED})
 _SHREDDED = "no password any more: drop the CSV again with its row"
 _RESUME = "Resume it when it shall go on."
-_ONLY_VALIDATED = "only validated: start it"
 _REMOVING = "Nothing needs to be done: it disappears within a quarter of an hour, when whatever worked on it has ended."
+_ONLY_VALIDATED = "only validated: start it"
 _ASKED = "It is completed afterwards."
 
 
