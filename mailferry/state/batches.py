@@ -67,6 +67,7 @@ class Batch:
     intakes: int = 0
     closed: datetime | None = None
     removed: bool = False
+    replay_deletions: bool = False
     removals: int = 0
 
     def completes(self, now: datetime) -> bool:
