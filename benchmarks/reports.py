@@ -12,14 +12,16 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.intake import SETTINGS
 from mailferry.model import Counts, Item, ItemKind, Status
-from mailferry.report.publish import CONTAINER, Reports
+from mailferry.report.publish import CONTAINER
+from mailferry.services import make_services
+from mailferry.settings import read_settings
 from mailferry.state.batches import Batch, Batches, line_of
 from mailferry.state.folders import Folder, Folders
-from mailferry.state.ledger import Entry, Ledger, entry_operations
+from mailferry.state.ledger import Entry, entry_operations
 from mailferry.state.mailboxes import TABLE, Mailbox, Mailboxes, mailbox_id
 from mailferry.state.memory import memory_storage
-from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 
 _FOLDERS = 12
@@ -34,7 +36,8 @@ def main(count: int) -> None:
     batches.insert(Batch("large", _NOW))
     for number in range(count):
         batches.write_lines([line_of(*_mailbox(storage, mailboxes, folders, number), _NOW)])
-    reports = Reports(batches, mailboxes, folders, Ledger(storage), Progress(storage), storage.blobs, lambda: _NOW)
+    settings = read_settings(SETTINGS)
+    reports = make_services(settings, storage, lambda: _NOW).operations.reports
     print(f"{count:,} mailboxes, {_FOLDERS} folders each")
     for _ in range(2):
         began, worked = time.perf_counter(), time.process_time()

@@ -20,7 +20,7 @@ from mailferry.state.batches import USUAL_PRIORITY, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
-from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.mailboxes import Held, Mailbox, Mailboxes
 from mailferry.telemetry.discreet import place_of
 from mailferry.telemetry.mailboxes import Told
 from mailferry.telemetry.spans import current_traceparent
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
+
+#: How a mailbox that is only validated goes on.
+VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
 _REFUSED_REMEDY = (
     "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
@@ -79,6 +82,8 @@ class Passes:
         begun = self.mailboxes.change(job.mailbox, start)
         if begun:
             self._write_line(begun, folders)
+            if begun.validate:
+                self.reports.validation.begun(begun.batch)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         if mailbox and not mailbox.active:
@@ -99,6 +104,23 @@ class Passes:
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self._write_line(changed, folders)
+
+    def validated(self, mailbox: Mailbox, why: str) -> bool:
+        """The mailbox is validated and waits until it is started; gives the slot to the next in line. False when it
+        was started meanwhile: then its pass goes on with copying."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not (found.in_pass(mailbox.pass_no) and found.validate):
+                return None
+            stopped = self._with_status(found, Status.STOPPED, why, VALIDATED_REMEDY)
+            return replace(stopped, held=Held.VALIDATED, failures=0)
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        found = changed or self.mailboxes.get(mailbox.id)
+        if found and found.in_pass(mailbox.pass_no):
+            return False
+        self._end(mailbox, mailbox.pass_no, changed, self._folders(mailbox.id))
+        return True
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
@@ -202,6 +224,15 @@ class Passes:
             self.publish(changed)
         return changed or mailbox
 
+    def note(self, mailbox: Mailbox, why: str) -> None:
+        """How far the pass is, where its counts don't tell: a sign of life, too."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            return replace(found, why=why, updated=self.clock()) if found.in_pass(mailbox.pass_no) else None
+
+        if changed := self.mailboxes.change(mailbox.id, change):
+            self.publish(changed)
+
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
         said: a message we don't know may hold a secret."""
@@ -228,6 +259,8 @@ class Passes:
             self._wait_again(changed)
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
+            if changed.validate:
+                self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)
@@ -235,15 +268,15 @@ class Passes:
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
         if mailbox.status is Status.QUEUED:
-            ticket = next_ticket(mailbox, current_traceparent())
-            self.admission.wait(mailbox.endpoint, [ticket], self._priority(mailbox))
-
-    def _priority(self, mailbox: Mailbox) -> int:
-        batch = self.batches.get(mailbox.batch)
-        return batch.priority if batch else USUAL_PRIORITY
+            batch = self.batches.get(mailbox.batch)
+            priority, start_after = (batch.priority, batch.start_after) if batch else (USUAL_PRIORITY, None)
+            tickets = [next_ticket(mailbox, current_traceparent())]
+            self.admission.wait(mailbox.endpoint, tickets, priority, start_after)
 
     def _kind(self, mailbox: Mailbox) -> tuple[Status, str]:
         """Which pass it is that begins, and what it does first."""
+        if mailbox.validate:
+            return Status.VALIDATING, "Validating: logging in to both ends and measuring; nothing is copied."
         if mailbox.last_synced is None:
             return Status.VALIDATING, "Logging in to both ends and listing folders."
         if self._to_complete(mailbox):

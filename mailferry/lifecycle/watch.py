@@ -16,6 +16,8 @@ from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.model import Endpoint, MailboxLine
 from mailferry.notify.rounds import Notifications, Round
+from mailferry.planning.plans import Planning
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batch, Batches
@@ -24,6 +26,7 @@ from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
     FOLDER_JOBS,
     MAILBOX_JOBS,
+    PLAN_JOBS,
     FolderJob,
     MailboxJob,
     send_folder_job,
@@ -66,18 +69,23 @@ class Watch:
     rotation: Rotation
     credentials: Credentials
     notifications: Notifications
+    planning: Planning
+    provisioning: Provisioning
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
 
     def run(self) -> None:
         """One round."""
-        for queue in (MAILBOX_JOBS, FOLDER_JOBS, f"{MAILBOX_JOBS}-poison", f"{FOLDER_JOBS}-poison"):
-            rounds.queue(self.queues, queue, self.clock())
+        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS):
+            for queue in (jobs, f"{jobs}-poison"):
+                rounds.queue(self.queues, queue, self.clock())
         self.commands.run()
         for endpoint in self.admission.endpoints():
             self._look_after(endpoint)
         self._take_unannounced()
+        self.planning.look_after()
+        self.provisioning.look_after()
         self._look_after_batches()
         self.rotation.run()
         self.credentials.tell(self.clock())

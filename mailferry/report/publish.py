@@ -15,6 +15,7 @@ from mailferry.report.summary import summary_html
 from mailferry.report.summary_json import summary_json
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
 from mailferry.report.timeline import newest, timeline_csv
+from mailferry.report.validation import ValidationReports
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders
@@ -45,11 +46,12 @@ class Reports:
     ledger: Ledger
     progress: Progress
     blobs: Blobs
+    validation: ValidationReports
     clock: Clock = utc_now
 
     def publish(self, name: str, last_words: str = "") -> None:
         """Write the tables of mailboxes, folders, messages and changes, `summary.html` and `summary.json` as things
-        are now.
+        are now, and what its validation has found since.
 
         The reports of a batch that is closed or being removed stay as they are. `last_words` are shown on the summary
         of reports that are written all the same.
@@ -83,6 +85,7 @@ class Reports:
         )
         self._write(name, "summary.html", summary_html(facts), "text/html; charset=utf-8")
         self._write(name, "summary.json", summary_json(facts), "application/json")
+        self.validation.publish(name)
         self.batches.change(name, lambda found: replace(found, reported=made))
         log.info("The reports of batch %s are written.", name)
 

@@ -17,7 +17,7 @@ from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, header_o
 from mailferry.imap.identity import header_fields
 from mailferry.imap.response import Value, number
 from mailferry.imap.uidset import joined
-from mailferry.imap.values import FolderStatus, MessageSize
+from mailferry.imap.values import FolderSize, FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
 from mailferry.source.mailbox import SourceMailbox, flags_of
@@ -58,6 +58,10 @@ class GmailMailbox(SourceMailbox):
         """STATUS of a folder; of a label's, as when homes were given last."""
         label = label_of(folder)
         return super().status(folder) if label is None else self._read_homes().status(label)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open; None of a label's: the server counts its other messages."""
+        return super().size(folder) if label_of(folder) is None else None
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only; for a label's that is All Mail. Raises `FolderGone`."""

@@ -115,6 +115,11 @@ class Batches:
             return changed
         return None
 
+    def lines_after(self, name: str, mailbox: str, most: int) -> list[MailboxLine]:
+        """At most so many of the batch's mailboxes: those after this id, all for an empty one."""
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + mailbox)
+        return [line for line in map(_line, rows) if line.mailbox > mailbox][:most]
+
     def lines(self, name: str) -> Iterator[MailboxLine]:
         """The batch's mailboxes in the order of their ids."""
         return map(_line, self._tables.rows(TABLE, batch_key(name), _LINE))
