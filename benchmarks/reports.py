@@ -12,17 +12,18 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.intake import SETTINGS
 from mailferry.model import Counts, Item, ItemKind, Status
-from mailferry.report.publish import CONTAINER
-from mailferry.services import make_services
-from mailferry.settings import read_settings
+from mailferry.report.publish import CONTAINER, Reports
+from mailferry.report.validation import ValidationReports
+from mailferry.state.admission import Admission
 from mailferry.state.batches import Batch, Batches, line_of
 from mailferry.state.folders import Folder, Folders
-from mailferry.state.ledger import Entry, entry_operations
+from mailferry.state.ledger import Entry, Ledger, entry_operations
 from mailferry.state.mailboxes import TABLE, Mailbox, Mailboxes, mailbox_id
 from mailferry.state.memory import memory_storage
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
+from mailferry.state.validations import Validations
 
 _FOLDERS = 12
 _CHANGES = (Status.VALIDATING, Status.SYNCING, Status.SYNCED, Status.INCREMENTAL_SYNCING, Status.SYNCED)
@@ -36,8 +37,9 @@ def main(count: int) -> None:
     batches.insert(Batch("large", _NOW))
     for number in range(count):
         batches.write_lines([line_of(*_mailbox(storage, mailboxes, folders, number), _NOW)])
-    settings = read_settings(SETTINGS)
-    reports = make_services(settings, storage, lambda: _NOW).operations.reports
+    never = ValidationReports(batches, Validations(storage), Admission(storage), storage.blobs, CONTAINER, 0)
+    ledger, progress = Ledger(storage), Progress(storage)
+    reports = Reports(batches, mailboxes, folders, ledger, progress, storage.blobs, never, lambda: _NOW)
     print(f"{count:,} mailboxes, {_FOLDERS} folders each")
     for _ in range(2):
         began, worked = time.perf_counter(), time.process_time()

@@ -13,6 +13,7 @@ MailferryError
 │   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
 │   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
+│   │   │   └── BudgetSpent        the bytes that a source gives for a time were read: waits until there are more
 │   │   ├── MailboxFull            no room in the target mailbox: waits until somebody makes some
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
@@ -124,6 +125,10 @@ class Busy(Transient):
     def __init__(self, side: str, cause: str, remedy: str = "", delay: float | None = None) -> None:
         super().__init__(side, cause, remedy)
         self.delay = delay
+
+
+class BudgetSpent(Busy):
+    """The source gives no more bytes for now, by its own word or by the endpoint's budget. Goes on by itself."""
 
 
 class MailboxFull(Transient):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
+from mailferry.budget import UNSAID, Budget
 from mailferry.imap.values import Security, Server
 
 
@@ -43,6 +44,7 @@ class Endpoint:
     security: Security = Security.SSL
     check_certificate: bool = True
     max_concurrent: int = 20
+    budget: Budget = UNSAID
     quirks: str = ""
 
     @property

@@ -43,6 +43,7 @@ from mailferry.settings import Settings
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
@@ -102,13 +103,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
     )
-    progress = Progress(storage)
-    reports = Reports(batches, mailboxes, folders, ledger, progress, storage.blobs, validation, clock)
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
     homes = HomeStore(storage)
-    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)

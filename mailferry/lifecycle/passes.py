@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
+from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
 from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
 from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
@@ -168,14 +168,16 @@ class Passes:
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
         throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
-        target, which lends its slot to another while it waits.
+        target, nor a source that gives no more for today; who waits for these lends its slot to another.
         """
         self.told.stumbled(mailbox, error)
         if not error.retry:
             self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
             return None
-        failures = 1 if progress else mailbox.failures + 1
-        lasting = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        spent = isinstance(error, BudgetSpent)
+        failures = mailbox.failures if spent else 1 if progress else mailbox.failures + 1
+        down = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        lasting = down or spent
         full = isinstance(error, MailboxFull)
         if failures > self.limits.retry_attempts and not lasting:
             self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
@@ -189,7 +191,9 @@ class Passes:
             full_since = (found.full_since or now) if full else found.full_since
             since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
             tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
-            why = f"{_sentence(error.cause)}{since} Trying again in {wait:.0f} seconds ({tries})."
+            moment = f"{now + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
+            again = f"Trying again at {moment}." if spent else f"Trying again in {wait:.0f} seconds ({tries})."
+            why = f"{_sentence(error.cause)}{since} {again}"
             return replace(
                 found,
                 why=why,
@@ -205,7 +209,7 @@ class Passes:
         if changed:
             self.publish(changed)
             self.told.waiting(changed, error, wait, failures)
-            if full:
+            if full or spent:
                 self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
 

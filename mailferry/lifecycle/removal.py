@@ -67,9 +67,9 @@ class Removal:
             return
         with ThreadPoolExecutor(_WORKERS) as pool:
             gone = sum(pool.map(lambda line: self._remove(line, deadline), due))
-        if not any(self.batches.lines(name)):
-            self.validations.remove_summary(name)
+        if batch.removed and gone == len(lines):
             self.reports.forget(name)
+            self.validations.remove_summary(name)
         if batch.removed and self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:
