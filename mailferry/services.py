@@ -50,6 +50,7 @@ from mailferry.state.folders import Folders
 from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
@@ -137,11 +138,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             check,
             passes,
             folders,
+            ledger,
             storage.queues,
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
         ),
-        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
+        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
         sync=sync,
         watch=Watch(
             mailboxes,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
-from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
+from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
 from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
@@ -33,10 +33,6 @@ LONGEST_WAIT = 900.0
 #: How a mailbox that is only validated goes on.
 VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
-_REFUSED_REMEDY = (
-    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
-    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
-)
 _WARNED_REMEDY = (
     "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
     "the CSV again with this row."
@@ -140,10 +136,9 @@ class Passes:
                 return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
-            left = any(folder.refused for folder in folders)
-            status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            remedy = _REFUSED_REMEDY if left else remedy_of_source(folders)
-            return self._with_status(done, status, why, remedy)
+            remedy = remedies(folders)
+            status = Status.INCREMENTAL_FAILED if remedy else Status.SYNCED
+            return self._with_status(done, status, why, remedy or remedy_of_source(folders))
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 

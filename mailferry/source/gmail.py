@@ -15,7 +15,7 @@ from itertools import batched
 from mailferry.homes import Homes
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, header_of, text_of
+from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, flags_of, header_of, text_of
 from mailferry.imap.identity import header_fields
 from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import Value, number
@@ -23,7 +23,7 @@ from mailferry.imap.uidset import joined
 from mailferry.imap.values import FolderSize, FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
-from mailferry.source.mailbox import SourceMailbox, flags_of
+from mailferry.source.mailbox import SourceMailbox
 from mailferry.source.profile import Profile
 
 _LABEL_ITEMS = b"(UID X-GM-LABELS)"

@@ -14,7 +14,16 @@ from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
+from mailferry.imap.fetch import (
+    FetchRefused,
+    fetch_flags,
+    fetch_identities,
+    fetch_range,
+    fetch_uids,
+    flags_of,
+    header_of,
+    text_of,
+)
 from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
@@ -157,12 +166,7 @@ class SourceMailbox(LoggedIn):
         server has told one.
         """
         items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
-        try:
-            found = fetch_range(self._connection, first, last, items)
-            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
-        except FetchRefused as refused:
-            server = self._connection.server
-            raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
+        return fetch_flags(self._connection, first, last, items)
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
@@ -218,9 +222,3 @@ class SourceMailbox(LoggedIn):
             if size is not None or uid not in found:
                 found[uid] = MessageSize(uid, size or 0, instant_of(text_of(fetched.get(b"INTERNALDATE"))))
         return found
-
-
-def flags_of(items: Items) -> tuple[str, ...]:
-    """The flags in a FETCH response."""
-    flags = items.get(b"FLAGS")
-    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

@@ -67,6 +67,7 @@ class Batch:
     intakes: int = 0
     closed: datetime | None = None
     removed: bool = False
+    replay_deletions: bool = False
     removals: int = 0
 
     def completes(self, now: datetime) -> bool:
@@ -203,4 +204,5 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         shredded=mailbox.shredded,
         throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
+        endpoint=mailbox.endpoint,
     )

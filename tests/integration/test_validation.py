@@ -2,101 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from mailferry.lifecycle.operation_rules import Operation
-from mailferry.lifecycle.operations import Done
-from mailferry.model import Endpoint, Status
-from mailferry.state.admission import Admission
+from mailferry.model import Status
 from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Held, Mailboxes, mailbox_id
 from mailferry.state.validations import Validations
 from mailferry.transfer import measure
 from mailferry.transfer.deadline import Deadline
 from tests.support.dovecot import Dovecot
-from tests.support.engine import Engine, csv_of, engine_between, settings_for
+from tests.support.engine import csv_of, engine_between
 from tests.support.gmail.world import USER, world
-from tests.support.imap_sim import Behaviour, SimServer, Store
+from tests.support.imap_sim import Behaviour, Store
 from tests.support.imap_sim.behaviour import RICH
 from tests.support.mail import fill_user, mail_of, messages
 from tests.support.migration import assert_migrated
+from tests.support.validation import ANN, VALIDATE, mail, place, store, table
 
-VALIDATE = '{"validate": true}'
-ANN = "ann@example.test"
 SIZED = (*RICH, "STATUS=SIZE")
-
-
-class Place:
-    """A source and a target in memory, and an engine between them."""
-
-    def __init__(self, source: SimServer, target: SimServer, **more: str) -> None:
-        self.source, self.target = source, target
-        self.engine = Engine(settings_for((source.host, source.port), (target.host, target.port), **more))
-
-    def drop(self, *users: str, options: str = VALIDATE) -> None:
-        self.engine.drop("batch", csv_of(*(users or (ANN,))), options)
-        self.engine.run()
-
-    def ask(self, operation: Operation, *users: str) -> Done:
-        named = {mailbox_id(user): user for user in users} or None
-        done = self.engine.services.operations.run("batch", operation, "anna", named)
-        self.engine.run()
-        return done
-
-    def page(self, **asked: Any) -> dict[str, Any]:
-        found = self.engine.services.validation.page("batch", **asked)
-        assert found is not None
-        return found
-
-    def row(self) -> dict[str, Any]:
-        (row,) = self.page()["rows"]
-        assert isinstance(row, dict)
-        return row
-
-    @property
-    def untouched(self) -> bool:
-        """Whether the target has been asked for nothing that changes it."""
-        return not {"CREATE", "APPEND", "SUBSCRIBE"} & {heard.verb for heard in self.target.commands}
-
-
-@contextmanager
-def place(source: Store, behaviour: Behaviour | None = None, **more: str) -> Iterator[Place]:
-    with SimServer(source, behaviour) as here, SimServer(Store()) as there:
-        yield Place(here, there, **more)
-        assert not here.violations
-        assert not there.violations
-
-
-def mail(number: int, size: int = 100) -> bytes:
-    head = b"Subject: number %d\r\nDate: Mon, 2 Mar 2020 10:00:00 +0000\r\nMessage-ID: <%d@x>\r\n\r\n" % (
-        number,
-        number,
-    )
-    return head + b"x" * (size - len(head))
-
-
-def store(**folders: int) -> Store:
-    """So many messages of 100 bytes in each folder."""
-    made = Store()
-    for name, count in folders.items():
-        made.create(ANN, name.encode())
-        for number in range(count):
-            made.add(ANN, name.encode(), mail(number))
-    return made
-
-
-def table(engine: Engine, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(engine.report("batch", name))))
 
 
 @pytest.mark.parametrize("capabilities", [RICH, SIZED], ids=["sizes of messages", "STATUS=SIZE"])
@@ -242,109 +169,6 @@ def test_a_large_folder_is_measured_in_portions_and_a_worker_killed_in_the_middl
         assert here.untouched
 
 
-def test_validated_twice_says_what_is_there_now() -> None:
-    source = store(INBOX=3)
-    with place(source) as here:
-        here.drop()
-        source.add(ANN, b"INBOX", mail(9))
-        source.create(ANN, b"New")
-        assert here.ask(Operation.REVALIDATE).changed == 1
-        assert (here.row()["messages"], here.row()["folders"]) == (4, 2)
-        source.rename(ANN, b"New", b"Newer")
-        here.drop()  # dropped again with the option is validated again, too
-        assert [row["SourceFolder"] for row in table(here.engine, "validation-folders.csv")] == ["INBOX", "Newer"]
-        assert here.engine.line("batch").passes == 3
-        assert here.untouched
-
-
-def test_a_revalidation_that_fails_takes_back_what_was_said() -> None:
-    with place(store(INBOX=3), RETRY_ATTEMPTS="0") as here:
-        here.drop()
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
-            port = nobody.getsockname()[1]
-        Mailboxes(here.engine.storage).change(
-            mailbox_id(ANN), lambda found: replace(found, endpoint=f"127.0.0.1:{port}")
-        )
-        Admission(here.engine.storage).define(Endpoint("127.0.0.1", port))
-        here.ask(Operation.REVALIDATE)
-        assert (here.row()["ok"], here.page()["ready"], here.page()["failed"]) == (False, 0, 1)
-        assert "refuses connections" in here.row()["why"]
-
-
-def test_nothing_is_copied_before_start_and_everything_once_after() -> None:
-    with place(store(INBOX=3, Sent=4)) as here:
-        here.drop()
-        here.engine.services.sync.run()
-        here.engine.services.watch.run()
-        here.engine.run()
-        assert here.untouched
-        assert here.ask(Operation.START).changed == 1
-        line = here.engine.line("batch")
-        assert (line.status, line.counts.copied) == (Status.SYNCED, 7)
-        assert (here.row()["ok"], here.row()["messages"]) == (True, 7)
-        here.engine.services.sync.run()
-        here.engine.run()
-        assert here.engine.line("batch").counts.copied == 7
-        assert len(here.target.store.messages(ANN, b"INBOX")) == 3
-
-
-@pytest.mark.parametrize("options", ["{}", '{"validate": false}'])
-def test_a_csv_dropped_again_without_the_option_starts(options: str) -> None:
-    with place(store(INBOX=3)) as here:
-        here.drop()
-        here.drop(options=options)
-        assert (here.engine.line("batch").status, here.engine.line("batch").counts.copied) == (Status.SYNCED, 3)
-
-
-def test_what_is_copied_already_stays_in_sync_when_its_csv_is_dropped_with_the_option() -> None:
-    with place(store(INBOX=3)) as here:
-        here.drop(options="{}")
-        here.drop()
-        assert here.engine.line("batch").status is Status.SYNCED
-        assert here.engine.services.validation.page("batch") is None
-        here.engine.services.sync.run()
-        here.engine.run()
-        assert here.engine.line("batch").status is Status.SYNCED
-
-
-def test_one_that_is_started_while_it_is_validated_is_copied_in_the_same_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    with place(store(INBOX=3)) as here:
-        validated = type(here.engine.services.plans.passes).validated
-
-        def started_meanwhile(self: Any, mailbox: Any, why: str) -> bool:
-            if Mailboxes(here.engine.storage).get(mailbox.id).validate:  # type: ignore[union-attr]
-                done = here.engine.services.operations.run("batch", Operation.START, "anna")
-                assert done.changed == 1
-            return bool(validated(self, mailbox, why))
-
-        monkeypatch.setattr(type(here.engine.services.plans.passes), "validated", started_meanwhile)
-        here.drop()
-        line = here.engine.line("batch")
-        assert (line.status, line.passes, line.counts.copied) == (Status.SYNCED, 1, 3)
-        assert list(Admission(here.engine.storage).slots(Admission(here.engine.storage).endpoints()[0].id)) == []
-
-
-def test_one_that_is_paused_while_it_is_validated_is_validated_when_it_is_resumed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with place(store(INBOX=3)) as here:
-        write = type(here.engine.services.plans.measures.validations).write
-        paused: list[Done] = []
-
-        def paused_meanwhile(self: Any, batch: str, validation: Any) -> None:
-            if not paused:
-                paused.append(here.engine.services.operations.run("batch", Operation.PAUSE, "anna"))
-            write(self, batch, validation)
-
-        monkeypatch.setattr(type(here.engine.services.plans.measures.validations), "write", paused_meanwhile)
-        here.drop()
-        assert Mailboxes(here.engine.storage).get(mailbox_id(ANN)).held is Held.PAUSED  # type: ignore[union-attr]
-        assert here.ask(Operation.START).unchanged == {"paused: resume it first": 1}
-        here.ask(Operation.RESUME)
-        assert "Validated" in here.engine.line("batch").why
-        assert here.untouched
-
-
 def test_a_source_that_is_exchange_is_recognised_and_other_ways_are_advised() -> None:
     exchange = Behaviour(greeting="OK The Microsoft Exchange IMAP4 service is ready.")
     with place(store(INBOX=1), exchange) as here:
@@ -396,13 +220,3 @@ def test_rows_come_in_pages_with_those_that_are_not_validated_yet() -> None:
                 break
         assert sorted(seen) == users
         assert (page["mailboxes"], page["ready"], page["messages"]) == (7, 7, 7)
-
-
-def test_a_batch_that_is_removed_leaves_no_finding_behind() -> None:
-    with place(store(INBOX=3)) as here:
-        here.drop()
-        here.ask(Operation.REMOVE)
-        here.engine.services.watch.run()
-        assert here.engine.services.validation.page("batch") is None
-        validations = Validations(here.engine.storage)
-        assert (validations.all("batch"), validations.measured(mailbox_id(ANN), 1)) == ({}, [])
