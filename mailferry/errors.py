@@ -13,6 +13,7 @@ MailferryError
 │   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
 │   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
+│   │   │   └── BudgetSpent        the bytes that a source gives for a time were read: waits until there are more
 │   │   ├── MailboxFull            no room in the target mailbox: waits until somebody makes some
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
@@ -39,6 +40,8 @@ MailferryError
 """
 
 from __future__ import annotations
+
+from typing import TypeGuard
 
 #: How a target mailbox gets room.
 ROOM_REMEDY = (
@@ -122,6 +125,10 @@ class Busy(Transient):
     def __init__(self, side: str, cause: str, remedy: str = "", delay: float | None = None) -> None:
         super().__init__(side, cause, remedy)
         self.delay = delay
+
+
+class BudgetSpent(Busy):
+    """The source gives no more bytes for now, by its own word or by the endpoint's budget. Goes on by itself."""
 
 
 class MailboxFull(Transient):
@@ -249,3 +256,8 @@ class DirectoryRefused(MailferryError):
     def __init__(self, cause: str, remedy: str, *, of_all: bool = False) -> None:
         super().__init__(cause, remedy)
         self.of_all = of_all
+
+
+def is_throttling(error: MailferryError) -> TypeGuard[Busy | ConnectionLost]:
+    """Whether a server asked for a pause: one that throttles says so and goes on, or says so and hangs up."""
+    return isinstance(error, Busy) or (isinstance(error, ConnectionLost) and bool(error.delay))

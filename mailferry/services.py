@@ -43,15 +43,18 @@ from mailferry.settings import Settings
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
 from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
@@ -101,12 +104,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
     )
-    reports = Reports(batches, folders, ledger, storage.blobs, validation, clock)
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
     homes = HomeStore(storage)
-    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
@@ -135,11 +138,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             check,
             passes,
             folders,
+            ledger,
             storage.queues,
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
         ),
-        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
+        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
         sync=sync,
         watch=Watch(
             mailboxes,

@@ -131,7 +131,7 @@ resource app 'Microsoft.Web/sites@2025-05-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    // Event Grid calls in from outside. What is behind the address asks for a key, and with apiClientId for a token.
+    // Event Grid calls in from outside. What is behind the address asks for a key, or with apiClientId for sign-in.
     publicNetworkAccess: 'Enabled'
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
-from mailferry.model import Status
+from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
+from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
+from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
 from mailferry.state.admission import Admission, next_ticket
@@ -33,10 +33,6 @@ LONGEST_WAIT = 900.0
 #: How a mailbox that is only validated goes on.
 VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
-_REFUSED_REMEDY = (
-    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
-    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
-)
 _WARNED_REMEDY = (
     "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
     "the CSV again with this row."
@@ -140,10 +136,9 @@ class Passes:
                 return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
-            left = any(folder.refused for folder in folders)
-            status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            remedy = _REFUSED_REMEDY if left else remedy_of_source(folders)
-            return self._with_status(done, status, why, remedy)
+            remedy = remedies(folders)
+            status = Status.INCREMENTAL_FAILED if remedy else Status.SYNCED
+            return self._with_status(done, status, why, remedy or remedy_of_source(folders))
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 
@@ -168,14 +163,16 @@ class Passes:
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
         throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
-        target, which lends its slot to another while it waits.
+        target, nor a source that gives no more for today; who waits for these lends its slot to another.
         """
         self.told.stumbled(mailbox, error)
         if not error.retry:
             self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
             return None
-        failures = 1 if progress else mailbox.failures + 1
-        lasting = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        spent = isinstance(error, BudgetSpent)
+        failures = mailbox.failures if spent else 1 if progress else mailbox.failures + 1
+        down = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        lasting = down or spent
         full = isinstance(error, MailboxFull)
         if failures > self.limits.retry_attempts and not lasting:
             self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
@@ -189,7 +186,9 @@ class Passes:
             full_since = (found.full_since or now) if full else found.full_since
             since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
             tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
-            why = f"{_sentence(error.cause)}{since} Trying again in {wait:.0f} seconds ({tries})."
+            moment = f"{now + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
+            again = f"Trying again at {moment}." if spent else f"Trying again in {wait:.0f} seconds ({tries})."
+            why = f"{_sentence(error.cause)}{since} {again}"
             return replace(
                 found,
                 why=why,
@@ -198,13 +197,14 @@ class Passes:
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
+                throttled=found.throttled + _throttled(error, found.not_before, now, wait),
             )
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
             self.told.waiting(changed, error, wait, failures)
-            if full:
+            if full or spent:
                 self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
 
@@ -289,6 +289,17 @@ class Passes:
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())
+
+
+def _throttled(error: MailferryError, until: datetime | None, now: datetime, wait: float) -> Throttled:
+    """What this wait adds to those that a server asked for; jobs of a mailbox that wait at the same time wait once."""
+    if not is_throttling(error):
+        return Throttled()
+    waiting = (until - now).total_seconds() if until and until > now else 0.0
+    seconds = max(0.0, wait - waiting)
+    if error.side == "source":
+        return Throttled(source=1, source_seconds=seconds)
+    return Throttled(target=1, target_seconds=seconds)
 
 
 def _sentence(words: str) -> str:

@@ -67,7 +67,8 @@ class Removal:
             return
         with ThreadPoolExecutor(_WORKERS) as pool:
             gone = sum(pool.map(lambda line: self._remove(line, deadline), due))
-        if batch.removed and not any(self.batches.lines(name)):
+        if batch.removed and gone == len(lines):
+            self.reports.forget(name)
             self.validations.remove_summary(name)
         if batch.removed and self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)

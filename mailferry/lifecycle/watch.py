@@ -42,6 +42,11 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 UNANNOUNCED = 120.0
+
+#: Batches of so many mailboxes have their reports written in every round in which they have changed. Writing takes
+#: longer the more there are (a second for some hundreds), so larger ones have a pause: seconds for each mailbox more.
+PROMPT_REPORTS = 2_000
+REPORT_PAUSE = 0.02
 #: Time that one round gives to removals.
 REMOVAL_SECONDS = 120.0
 
@@ -153,7 +158,8 @@ class Watch:
                 if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
                     self.passes.publish(mailbox)
             changed = max((line.updated for line in lines), default=None)
-            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported):
+            due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
+            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due):
                 self.reports.publish(batch.name)
             self.completion.look_after(batch, lines)
             self.removal.look_after(batch, lines, deadline)

@@ -67,6 +67,7 @@ class Batch:
     intakes: int = 0
     closed: datetime | None = None
     removed: bool = False
+    replay_deletions: bool = False
     removals: int = 0
 
     def completes(self, now: datetime) -> bool:
@@ -201,6 +202,7 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
         endpoint=mailbox.endpoint,
     )

@@ -11,7 +11,7 @@ from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.model import COMPLETED, Status
+from mailferry.model import COMPLETED, Status, Throttled
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Replace, Storage, Upsert
 
@@ -96,6 +96,7 @@ class Mailbox:
     way: LoginWay = BY_PASSWORD
     held: Held = Held.NOT
     changes: int = 0
+    throttled: Throttled = Throttled()
     to_complete: bool = False
     validate: bool = False
 

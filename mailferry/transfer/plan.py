@@ -16,19 +16,28 @@ from mailferry.model import Counts
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
+from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Queues
 from mailferry.telemetry.names import PLAN
 from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
-from mailferry.transfer.epoch import hides_messages, new_epoch, selecting, with_changed_flags, with_new_messages
+from mailferry.transfer.epoch import (
+    hides_messages,
+    new_epoch,
+    selecting,
+    with_changed_flags,
+    with_new_messages,
+    with_suspicion,
+)
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
 from mailferry.transfer.folder_map import KEPT, Mapping
 from mailferry.transfer.folder_plan import FolderPlans
-from mailferry.transfer.folder_roles import is_personal
+from mailferry.transfer.folder_roles import is_personal, source_roles
 from mailferry.transfer.measure import Measures
+from mailferry.transfer.missed import Missed
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -55,6 +64,7 @@ class Plans:
     check: TargetCheck
     passes: Passes
     folders: Folders
+    ledger: Ledger
     queues: Queues
     plans: FolderPlans
     measures: Measures
@@ -116,6 +126,14 @@ class Plans:
                 if deadline.passed():
                     return False
             interrupted.pop_all()
+            here = [mapping.source for mapping in mappings]
+            roles = {folder.name: "" for folder in here} | source_roles(here, there)
+            replay = batch is not None and batch.replay_deletions
+            source_id, number = mailbox.source_id, mailbox.pass_no
+            missed = Missed(mailbox.id, source_id, number, ends.source, self.folders, self.ledger, roles, replay)
+            if any(map(missed.doubts, rows.all())):
+                missed.settle()
+                rows.read()
         return True
 
     def _hand_on(self, mailbox: Mailbox, job: MailboxJob, folders: Sequence[Folder]) -> None:
@@ -143,9 +161,13 @@ class _Rows:
     def __init__(self, folders: Folders, mailbox: Mailbox) -> None:
         self._folders = folders
         self._mailbox = mailbox
-        self._read = {versioned.folder.key: versioned for versioned in folders.all(mailbox.id)}
-        self._now = {key: versioned.folder for key, versioned in self._read.items()}
         self._unmarked: list[tuple[Folder, str | None]] = []
+        self.read()
+
+    def read(self) -> None:
+        """What stands in storage now."""
+        self._read = {versioned.folder.key: versioned for versioned in self._folders.all(self._mailbox.id)}
+        self._now = {key: versioned.folder for key, versioned in self._read.items()}
 
     def all(self) -> list[Folder]:
         """Every folder as it is now."""
@@ -201,7 +223,7 @@ class _Look:
             return None
         folder = replace(folder, cut_off=self.ends.source.profile.cut_off(status.messages))
         if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
-            return with_changed_flags(with_new_messages(folder, status), status)
+            return with_suspicion(with_changed_flags(with_new_messages(folder, status), status), folder, status)
         try:
             name, folder = self.maker.made(folder)
         except NameRefused as refused:

@@ -96,7 +96,7 @@ def test_only_the_app_is_deployed() -> None:
     app = {path for path in app if not path.endswith(".pyc")}
     others = {"function_app.py", "host.json", "requirements.txt", "constraints.txt"}
     assert set(packaged()) == app | others
-    assert {Path(path).suffix for path in app} == {".py", ".jinja"}
+    assert {Path(path).suffix for path in app} == {".py", ".jinja", ".html", ".css", ".js", ".svg"}
 
 
 def test_the_package_has_what_its_requirements_refer_to() -> None:
