@@ -23,7 +23,7 @@ from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, M
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.meter import Account, Meter
 from mailferry.source.notice import is_notice
-from mailferry.source.profile import profile_of
+from mailferry.source.profile import PLAIN, Profile, profile_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
@@ -44,14 +44,19 @@ class SourceMailbox(LoggedIn):
     #: Keeps the session within a budget, where there is one.
     meter: Meter | None = None
 
-    def __init__(self, connection: Connection, quirks: str = "") -> None:
+    def __init__(self, connection: Connection, profile: Profile = PLAIN) -> None:
         super().__init__(connection)
-        self.profile = profile_of(connection, quirks)
+        self.profile = profile
 
     @classmethod
     def open(cls, server: Server, login: Login, quirks: str = "") -> Self:
         """Connect and log in; `quirks` are fields of the profile that are known better. Raises any `ServerError`."""
-        return cls(Connection.open(server, login), quirks)
+        connection = Connection.open(server, login)
+        try:
+            return cls(connection, profile_of(connection, quirks))
+        except BaseException:
+            connection.close()
+            raise
 
     def folders(self, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
         """All folders, with their statuses where one round trip gives both.
