@@ -44,6 +44,7 @@ from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
 from mailferry.state.storage import Storage
+from mailferry.target.categories import Categories
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
@@ -53,6 +54,7 @@ from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
 from mailferry.transfer.gmail_labels import GmailLabels
+from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -89,6 +91,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     homes = HomeStore(storage)
     sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
+    labels = LabelLists(storage.blobs)
+    writer = Categories(graph) if graph else None
+    categories = LabelCategories(labels, batches, mailboxes, storage.tables, writer)
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
@@ -109,8 +114,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     sync = Sync(batches, admission)
     return Services(
         intake=intake,
-        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))),
-        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, clock),
+        plans=Plans(sessions, check, passes, folders, storage.queues, GmailLabels(homes, labels)),
+        chunks=Chunks(sessions, check, passes, folders, ledger, storage.queues, storage.blobs, categories, clock),
         sync=sync,
         watch=Watch(
             mailboxes,

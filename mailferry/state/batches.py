@@ -68,6 +68,7 @@ class Batch:
     closed: datetime | None = None
     removed: bool = False
     removals: int = 0
+    label_categories: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""

@@ -27,6 +27,7 @@ from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.flag_sync import FlagSync
 from mailferry.transfer.folder_copy import FolderCopy
+from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -63,6 +64,7 @@ class Chunks:
     ledger: Ledger
     queues: Queues
     blobs: Blobs
+    categories: LabelCategories
     clock: Clock = utc_now
 
     def run(self, job: FolderJob) -> None:
@@ -127,6 +129,8 @@ class Chunks:
                         send_folder_job(self.queues, job, seconds)
                         return
                     case NothingLeft(all_done):
+                        if all_done and not self.categories.write(mailbox, progress.over):
+                            break
                         if all_done:
                             self.passes.finish(mailbox)
                         return
