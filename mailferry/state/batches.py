@@ -69,6 +69,7 @@ class Batch:
     removed: bool = False
     replay_deletions: bool = False
     removals: int = 0
+    label_categories: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
