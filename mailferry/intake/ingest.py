@@ -148,7 +148,12 @@ class Intake:
         known = self.batches.change(
             name,
             lambda found: replace(
-                found, refused="", refused_etag="", refused_rows=len(problems), intakes=found.intakes + 1
+                found,
+                refused="",
+                refused_etag="",
+                refused_rows=len(problems),
+                removed=False,
+                intakes=found.intakes + 1,
             ),
         )
         if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:

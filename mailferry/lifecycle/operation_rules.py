@@ -14,6 +14,7 @@ from mailferry.state.mailboxes import Held, Mailbox
 _FAILED = frozenset({Status.FAILED, Status.INCREMENTAL_FAILED})
 _SHREDDED = "no password any more: drop the CSV again with its row"
 _RESUME = "Resume it when it shall go on."
+_REMOVING = "Nothing needs to be done: it disappears within a quarter of an hour, when whatever worked on it has ended."
 _ASKED = "It is completed afterwards."
 
 
@@ -98,7 +99,7 @@ def _to_complete(mailbox: Mailbox, now: datetime) -> Mailbox:
 
 def _removing(mailbox: Mailbox, now: datetime) -> Mailbox:
     why = f"Removed on request; it was {mailbox.status}."
-    removing = mailbox.with_status(Status.REMOVING, why, "Nothing needs to be done.", now)
+    removing = mailbox.with_status(Status.REMOVING, why, _REMOVING, now)
     return replace(removing, sealed="", held=Held.NOT, to_complete=False)
 
 

@@ -234,12 +234,10 @@ class Passes:
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
         if mailbox.status is Status.QUEUED:
-            ticket = next_ticket(mailbox, current_traceparent())
-            self.admission.wait(mailbox.endpoint, [ticket], self._priority(mailbox))
-
-    def _priority(self, mailbox: Mailbox) -> int:
-        batch = self.batches.get(mailbox.batch)
-        return batch.priority if batch else USUAL_PRIORITY
+            batch = self.batches.get(mailbox.batch)
+            priority, start_after = (batch.priority, batch.start_after) if batch else (USUAL_PRIORITY, None)
+            tickets = [next_ticket(mailbox, current_traceparent())]
+            self.admission.wait(mailbox.endpoint, tickets, priority, start_after)
 
     def _kind(self, mailbox: Mailbox) -> tuple[Status, str]:
         """Which pass it is that begins, and what it does first."""

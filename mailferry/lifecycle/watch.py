@@ -14,7 +14,7 @@ from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint, MailboxLine, Status
+from mailferry.model import Endpoint, MailboxLine
 from mailferry.notify.rounds import Notifications, Round
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
@@ -148,8 +148,7 @@ class Watch:
             if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported):
                 self.reports.publish(batch.name)
             self.completion.look_after(batch, lines)
-            if batch.removed or any(line.status is Status.REMOVING for line in lines):
-                self.removal.go_on(batch.name, deadline)
+            self.removal.look_after(batch, lines, deadline)
             self._notify(messages, batch, lines)
 
     def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:

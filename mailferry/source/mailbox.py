@@ -22,7 +22,7 @@ from mailferry.imap.response import number
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.notice import is_notice
-from mailferry.source.profile import profile_of
+from mailferry.source.profile import PLAIN, Profile, profile_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
@@ -40,14 +40,19 @@ _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJE
 class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
 
-    def __init__(self, connection: Connection, quirks: str = "") -> None:
+    def __init__(self, connection: Connection, profile: Profile = PLAIN) -> None:
         super().__init__(connection)
-        self.profile = profile_of(connection, quirks)
+        self.profile = profile
 
     @classmethod
     def open(cls, server: Server, login: Login, quirks: str = "") -> Self:
         """Connect and log in; `quirks` are fields of the profile that are known better. Raises any `ServerError`."""
-        return cls(Connection.open(server, login), quirks)
+        connection = Connection.open(server, login)
+        try:
+            return cls(connection, profile_of(connection, quirks))
+        except BaseException:
+            connection.close()
+            raise
 
     def folders(self, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
         """All folders, with their statuses where one round trip gives both.

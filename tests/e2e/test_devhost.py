@@ -174,6 +174,11 @@ def test_the_api_answers_with_a_key_and_health_without(
             for wrong in (f"{pilot}/paus", f"{base}/api/batches/none/pause", f"{pilot}/mailboxes/none/pause"):
                 status, body = _get(wrong, key, "POST")
                 assert (status, bool(body["error"] and body["remedy"])) == (404, True)
+            mailferry.drop("pilot", "Mail\n")
+            status, body = _get(f"{pilot}/remove", key, "POST")
+            assert (status, bool(body["error"] and body["remedy"])) == (409, True)
+            assert _get(f"{one}/remove", key, "POST")[1]["changed"] == 1
+            assert _get(one, key)[1]["status"] == "Removing"
 
 
 def test_an_app_without_its_settings_says_which_one_is_missing(tmp_path: Path) -> None:
