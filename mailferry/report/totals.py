@@ -15,8 +15,9 @@ _COUNTS = attrgetter(*(field.name for field in fields(Counts)))
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over mailboxes; `by_held` counts those that a person keeps from going on. The rates are those of the mailboxes in a pass; `seconds_left` is None where nothing moves
-    or where not one mailbox has shown how much there is."""
+    """Sums over mailboxes; `by_held` counts those that are kept from going on, by `state.mailboxes.Held`. The rates are
+    those of the mailboxes in a pass; `seconds_left` is None where nothing moves or where not one mailbox has shown how
+    much there is."""
 
     mailboxes: int
     by_status: Mapping[str, int]
