@@ -148,12 +148,14 @@ var addresses = empty(uploadAddresses) ? [] : split(replace(uploadAddresses, ' '
 
 // The names that the code uses: mailferry/state, mailferry/intake, mailferry/report.
 var containers = ['batches', 'reports']
-var tables = ['batches', 'domains', 'endpoints', 'mailboxes', 'notices']
+var tables = ['batches', 'domains', 'endpoints', 'mailboxes', 'notices', 'plans']
 var queues = [
   'mailbox-jobs'
   'mailbox-jobs-poison'
   'folder-jobs'
   'folder-jobs-poison'
+  'plan-jobs'
+  'plan-jobs-poison'
   // Where the platform puts events about CSVs that its blob trigger gave up on; the watch finds the CSVs themselves.
   'webjobs-blobtrigger-poison'
 ]

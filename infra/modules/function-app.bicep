@@ -68,8 +68,8 @@ var settings = {
   PYTHON_ENABLE_OPENTELEMETRY: 'true'
   TELEMETRY_ADDRESSES: telemetryAddresses
 
-  // At least four times batchSize + newBatchThreshold of host.json.
-  PYTHON_THREADPOOL_THREAD_COUNT: '16'
+  // At least five times batchSize + newBatchThreshold of host.json.
+  PYTHON_THREADPOOL_THREAD_COUNT: '20'
 
   KEY_VAULT_KEY_ID: keyId
 

@@ -70,6 +70,13 @@ def of_refusal(server: Server, text: bytes) -> ServerError | None:
     return complaints.first_fitting(complaints.ANY, server, words)
 
 
+def of_throttling(server: Server) -> Busy:
+    """The command was carried out, but with `[THROTTLED]`: the next ones will take ever longer (Gmail)."""
+    return Busy(
+        server.side, f"{server.host} slows us down", complaints.THROTTLE_REMEDY, delay=complaints.SLOWED_SECONDS
+    )
+
+
 def of_command(server: Server, doing: str, text: bytes) -> ServerError:
     """What a NO or BAD means for a command that has no better words of its own."""
     return of_refusal(server, text) or Permanent(

@@ -80,6 +80,18 @@ def fetch_identities(session: Session, uids: Iterable[int]) -> Iterator[tuple[in
         yield uid, identity_of(header_of(items), number(items.get(b"RFC822.SIZE")) or 0, received)
 
 
+def fetch_flags(session: Session, first: int, last: int, items: bytes) -> dict[int, tuple[str, ...]]:
+    """Flags by UID of the messages from UID `first` to `last`; `items` asks for them, with modifiers if need be.
+
+    Raises what the server's refusal means.
+    """
+    try:
+        found = fetch_range(session, first, last, items)
+        return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+    except FetchRefused as refused:
+        raise failures.of_command(session.server, "tell the flags of its messages", str(refused).encode()) from None
+
+
 def last_uid(session: Session) -> int:
     """The UID of the open folder's last message, 0 without one. Raises `FetchRefused`."""
     return max((uid for uid, _ in _fetched(session, b"*", b"(UID)")), default=0)
@@ -100,6 +112,12 @@ def text_of(value: Value) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else ""
 
 
+def flags_of(items: Items) -> tuple[str, ...]:
+    """The flags in a FETCH response."""
+    flags = items.get(b"FLAGS")
+    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()
+
+
 def _fetched(session: Session, uids: bytes, items: bytes, held_limit: int = HELD_LIMIT) -> Iterator[tuple[int, Items]]:
     tag = session.start(b"UID", b"FETCH", uids, items)
     with closing(session.answers(tag, held_limit=held_limit)) as answers:  # closing it early closes the connection
@@ -109,6 +127,8 @@ def _fetched(session: Session, uids: bytes, items: bytes, held_limit: int = HELD
                 uid = number(found.get(b"UID"))
                 if uid is not None:
                     yield uid, found
-            elif response.tagged and response.kind != b"OK":
+            elif response.tagged and response.kind == b"OK":
+                session.slowed = session.slowed or b"[THROTTLED]" in response.text
+            elif response.tagged:
                 known = failures.of_refusal(session.server, response.text)
                 raise known or FetchRefused(failures.one_line(response.text))

@@ -67,9 +67,11 @@ class LabelLists:
             self.blobs.delete(CONTAINER, part.name)
 
     def publish(self, batch: str) -> None:
-        """Write `labels.csv` of all the batch's parts, where there are any."""
-        names = [part.name for part in self.blobs.list(CONTAINER, f"{batch}/labels/")]
-        if names:
+        """Write `labels.csv` of all the batch's parts, unless it is newer than the newest of them."""
+        parts = list(self.blobs.list(CONTAINER, f"{batch}/labels/"))
+        written = self.blobs.info(CONTAINER, f"{batch}/labels.csv")
+        if parts and (written is None or written.modified <= max(part.modified for part in parts)):
+            names = [part.name for part in parts]
             self.blobs.write(CONTAINER, f"{batch}/labels.csv", lambda: self._whole(names), _CSV)
 
     def _whole(self, names: Iterable[str]) -> Iterator[bytes]:

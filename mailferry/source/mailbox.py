@@ -1,12 +1,12 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the commands around a
-login ever go out.
+Only LIST, STATUS, GETQUOTAROOT, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the
+commands around a login ever go out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -14,13 +14,25 @@ from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
-from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.fetch import (
+    FetchRefused,
+    fetch_flags,
+    fetch_identities,
+    fetch_range,
+    fetch_uids,
+    flags_of,
+    header_of,
+    text_of,
+)
+from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.quota import storage_used
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.introduction import Introduction, introduction_of
+from mailferry.source.meter import Account, Meter
 from mailferry.source.notice import is_notice
 from mailferry.source.profile import PLAIN, Profile, profile_of
 
@@ -39,6 +51,9 @@ _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJE
 
 class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
+
+    #: Keeps the session within a budget, where there is one.
+    meter: Meter | None = None
 
     def __init__(self, connection: Connection, profile: Profile = PLAIN) -> None:
         super().__init__(connection)
@@ -69,10 +84,18 @@ class SourceMailbox(LoggedIn):
             for folder in list_folders(self._connection, everybodys=everybodys)
         )
 
+    def limit(self, account: Account) -> None:
+        """Read no more from now on than this account has. Raises `BudgetSpent` when that is nothing."""
+        self.meter = Meter(account, self._connection.wire)
+
     @property
     def has_labels(self) -> bool:
         """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
         return self._connection.has("X-GM-EXT-1")
+
+    def introduction(self) -> Introduction:
+        """What the server says of itself."""
+        return introduction_of(self._connection)
 
     @property
     def separator(self) -> str:
@@ -82,6 +105,10 @@ class SourceMailbox(LoggedIn):
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
         return folder_status(self._connection, folder)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open, without opening it; None where the server can't tell."""
+        return folder_size(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only (RFC 3501 §6.3.2), or with SELECT where the profile says so. Raises `FolderGone`.
@@ -109,7 +136,17 @@ class SourceMailbox(LoggedIn):
             found = self._sizes(first, last, b"(UID RFC822.SIZE INTERNALDATE)" if dated else b"(UID RFC822.SIZE)")
         except FetchRefused:
             found = self._sizes(first, last, b"(UID)")
-        return [found[uid] for uid in sorted(found)]
+        return self._measured(found)
+
+    def sizes_of(self, uids: Sequence[int]) -> list[int]:
+        """Bytes of these messages of the open folder; those that are gone, and sizes the server won't give, are left
+        out."""
+        fetched = fetch_uids(self._connection, uids, b"(UID RFC822.SIZE)", b"RFC822.SIZE")
+        return [size for _, items in fetched if (size := number(items.get(b"RFC822.SIZE"))) is not None]
+
+    def storage_used(self) -> int | None:
+        """Bytes that count towards the mailbox's quota; None where the server tells none."""
+        return storage_used(self._connection)
 
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
@@ -129,12 +166,7 @@ class SourceMailbox(LoggedIn):
         server has told one.
         """
         items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
-        try:
-            found = fetch_range(self._connection, first, last, items)
-            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
-        except FetchRefused as refused:
-            server = self._connection.server
-            raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
+        return fetch_flags(self._connection, first, last, items)
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
@@ -142,10 +174,17 @@ class SourceMailbox(LoggedIn):
         Messages that are gone, those the server lists but won't hand out (Exchange then gives a notice), and those over
         `MESSAGE_LIMIT` whatever size the server claims, are not yielded: the caller notices by comparing. Read the
         iterator to its end; closing it early closes the connection, which is in mid-response then. Over a slow line it
-        has the server compress first.
+        has the server compress first. Raises `BudgetSpent` once no more may be read, and `Busy` after messages with
+        which the server has said that it slows us down.
         """
         if self._connection.wire.pace.slow and self.profile.compress:
             self._connection.compress()
+        for some in self.meter.portions(uids) if self.meter else (uids,):
+            yield from self._messages(some)
+            if self._connection.slowed:
+                raise failures.of_throttling(self._connection.server)
+
+    def _messages(self, uids: Sequence[int]) -> Iterator[Message]:
         most = self.profile.fetch_messages or None
         found = fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", most=most, held_limit=MESSAGE_LIMIT)
         for uid, items in found:
@@ -170,6 +209,12 @@ class SourceMailbox(LoggedIn):
         size = number(items.get(b"RFC822.SIZE")) or 0
         return headline_of(header_of(items), size, text_of(items.get(b"INTERNALDATE")))
 
+    def _measured(self, found: Mapping[int, MessageSize]) -> list[MessageSize]:
+        """These sizes in the order of their UIDs; the meter knows them, too."""
+        if self.meter:
+            self.meter.learn({uid: one.size for uid, one in found.items()})
+        return [found[uid] for uid in sorted(found)]
+
     def _sizes(self, first: int, last: int, items: bytes) -> dict[int, MessageSize]:
         found: dict[int, MessageSize] = {}
         for uid, fetched in fetch_range(self._connection, first, last, items):
@@ -177,9 +222,3 @@ class SourceMailbox(LoggedIn):
             if size is not None or uid not in found:
                 found[uid] = MessageSize(uid, size or 0, instant_of(text_of(fetched.get(b"INTERNALDATE"))))
         return found
-
-
-def flags_of(items: Items) -> tuple[str, ...]:
-    """The flags in a FETCH response."""
-    flags = items.get(b"FLAGS")
-    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

@@ -93,7 +93,8 @@ class GmailLabels:
             found = {**found, **source.labels(last + 1, end)}
             last, width = end, min(width * 2, _LONGEST_STRETCH)
         given = [(uid, rank.home(labels)) for uid, labels in found.items()]
-        others = {uid: rest for uid, home in given if (rest := [label for label in found[uid] if label != home])}
+        going = [(uid, home) for uid, home in given if rank.goes(home)]
+        others = {uid: rest for uid, home in going if (rest := [label for label in found[uid] if label != home])}
         if others:
             titles = source.titles(list(others))
             at_home = dict(given)
@@ -126,4 +127,8 @@ class _Rank:
         if not self._seen.issuperset(candidates):
             self._seen.update(candidates)
             self._going = self._wanted(label_folders(self._listed, self._seen))
-        return next((label for label in candidates if folder_of(label) in self._going), candidates[0])
+        return next(filter(self.goes, candidates), candidates[0])
+
+    def goes(self, home: bytes) -> bool:
+        """Whether the folder of this home, which was given before, goes over."""
+        return folder_of(home) in self._going
