@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
+from mailferry.cutover.trial import MxTrials
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
@@ -56,6 +57,7 @@ from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
 from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
+from mailferry.state.trials import Trials
 from mailferry.state.validations import Validations
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
@@ -87,6 +89,7 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    trials: MxTrials
     planning: Planning
     drops: Drops
     validation: ValidationReports
@@ -171,6 +174,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
         planning=planning,
         drops=Drops(intake, planning),
         validation=validation,

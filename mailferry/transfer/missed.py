@@ -138,7 +138,8 @@ class Missed:
         for lack in lacks:
             entry = lack.recorded.entry
             for uid, target in entry.carried:
-                if uid in lack.uids and target and entry.target_uidvalidity and uid in entry.fingerprints:
+                known = entry.target_uidvalidity or not target  # without: the target's user has it by now
+                if uid in lack.uids and known and uid in entry.fingerprints:
                     wanted.setdefault(entry.fingerprints[uid], []).append((lack, uid))
         for versioned in self._rows.values():
             folder = versioned.folder
