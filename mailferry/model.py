@@ -66,7 +66,9 @@ class Counts:
     The others say more about these: `repaired` were changed so that the target takes them, `copied_again` had gone
     from the target before they were verified, `missing` have gone again since, `unchecked` were not recognised
     there, and the target gave no UID for them. `flags_updated` is how often a message got the flags that it has at the
-    source by now. `bytes` is what was sent.
+    source by now, `moved` how many were moved at the target because they were at the source. `vanished` messages are
+    settled and have gone from the source since; `deleted` of them are in the target's Deleted Items because of that.
+    `bytes` is what was sent.
     """
 
     messages: int = 0
@@ -80,6 +82,9 @@ class Counts:
     bytes: int = 0
     unselected: int = 0
     flags_updated: int = 0
+    moved: int = 0
+    vanished: int = 0
+    deleted: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -91,6 +96,19 @@ class Counts:
     def settled(self) -> int:
         """Messages about which nothing is open: copied, adopted, skipped or unselected."""
         return self.copied + self.adopted + self.skipped + self.unselected
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """How often each end made a mailbox wait, because it was asked too much of, and for how many seconds in all."""
+
+    source: int = 0
+    source_seconds: float = 0.0
+    target: int = 0
+    target_seconds: float = 0.0
+
+    def __add__(self, other: Throttled) -> Throttled:
+        return Throttled(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +132,9 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    throttled: Throttled = Throttled()
     to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
+    endpoint: str = ""  #: id of its source server, which the batch's options may name another of by now
 
 
 class ItemKind(StrEnum):

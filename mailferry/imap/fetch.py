@@ -80,6 +80,18 @@ def fetch_identities(session: Session, uids: Iterable[int]) -> Iterator[tuple[in
         yield uid, identity_of(header_of(items), number(items.get(b"RFC822.SIZE")) or 0, received)
 
 
+def fetch_flags(session: Session, first: int, last: int, items: bytes) -> dict[int, tuple[str, ...]]:
+    """Flags by UID of the messages from UID `first` to `last`; `items` asks for them, with modifiers if need be.
+
+    Raises what the server's refusal means.
+    """
+    try:
+        found = fetch_range(session, first, last, items)
+        return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
+    except FetchRefused as refused:
+        raise failures.of_command(session.server, "tell the flags of its messages", str(refused).encode()) from None
+
+
 def last_uid(session: Session) -> int:
     """The UID of the open folder's last message, 0 without one. Raises `FetchRefused`."""
     return max((uid for uid, _ in _fetched(session, b"*", b"(UID)")), default=0)
@@ -98,6 +110,12 @@ def header_of(items: Items) -> bytes:
 def text_of(value: Value) -> str:
     """A string as text; NIL and lists give an empty one."""
     return value.decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def flags_of(items: Items) -> tuple[str, ...]:
+    """The flags in a FETCH response."""
+    flags = items.get(b"FLAGS")
+    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()
 
 
 def _fetched(session: Session, uids: bytes, items: bytes, held_limit: int = HELD_LIMIT) -> Iterator[tuple[int, Items]]:

@@ -47,6 +47,14 @@ def schedule(top: JsonObject, problems: list[str]) -> Schedule:
     return Schedule(_priority(top, "priority", problems), start, complete)
 
 
+def replays_deletions(top: JsonObject, problems: list[str]) -> bool:
+    """Whether what is deleted at the source goes to the target's Deleted Items."""
+    value = top.get("deletions", "ignore")
+    if value not in ("ignore", "replay"):
+        problems.append(wrong("$.deletions", value, '"ignore" or "replay"'))
+    return value == "replay"
+
+
 def _day(top: JsonObject, key: str, problems: list[str]) -> datetime | None:
     """The first moment of a day, in UTC."""
     if key not in top:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
@@ -16,6 +16,7 @@ from mailferry.imap.connection import Connection
 from mailferry.intake.endpoint_options import Source, read_endpoint
 from mailferry.model import Endpoint
 from mailferry.source.introduction import Introduction, introduction_of
+from mailferry.source.profile import Profile, profile_of
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
@@ -111,13 +112,13 @@ class EndpointFiles:
             "elsewhere": self._elsewhere(name, endpoint),
         }
         try:
-            met = _met(endpoint)
+            met, quirks = _met(endpoint)
         except ServerError as error:
             answer |= {"ok": False, "why": error.cause, "remedy": error.remedy}
         else:
             answer |= {"ok": True, "why": "The server answers. Whether logins work, the option validate shows."}
             answer |= {"remedy": "", "software": met.software, "identification": met.identification}
-            answer |= {"greeting": met.greeting, "capabilities": list(met.capabilities)}
+            answer |= {"greeting": met.greeting, "capabilities": list(met.capabilities), "quirks": quirks}
         self._answer(definition.file, answer)
         self.definitions.write(replace(definition, tested=definition.etag))
 
@@ -158,8 +159,12 @@ def _addresses(endpoint: Endpoint) -> list[str]:
     return []
 
 
-def _met(endpoint: Endpoint) -> Introduction:
-    """What the server says before anybody logs in. Raises what is wrong with host, port, protection or certificate."""
+def _met(endpoint: Endpoint) -> tuple[Introduction, dict[str, object]]:
+    """What the server says before anybody logs in, and what is done otherwise for it, as fields of its profile.
+
+    Raises what is wrong with host, port, protection or certificate.
+    """
     server = endpoint.server(_TRY_SECONDS)
     with Connection(server, opened(server)) as connection:
-        return introduction_of(connection)
+        plain, known = asdict(Profile()), asdict(profile_of(connection, endpoint.quirks))
+        return introduction_of(connection), {name: value for name, value in known.items() if value != plain[name]}

@@ -34,6 +34,12 @@ from mailferry.transfer.folder_rules import to_text
 log = logging.getLogger(__name__)
 
 CONTAINER = "batches"
+#: Plans lie here.
+PLANS = "plans/"
+#: CSVs of users to be made lie here.
+PROVISION = "provision/"
+#: Folders of the container in which no file makes a batch, or is a command to one.
+NO_BATCHES = (ENDPOINTS, PLANS, PROVISION)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 
@@ -91,6 +97,22 @@ class Intake:
         problems = self._write(name, csv, options)
         self.reports.publish_intake(name, problems)
         self.blobs.delete(CONTAINER, file, blob.etag)
+        self._begin(name, csv, options, problems)
+
+    def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
+        """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
+        read = self.read(options)
+        self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
+        with span(INTAKE, batch=name):
+            problems = self._write(name, csv, read)
+            self.reports.publish_intake(name, problems)
+            self._begin(name, csv, read, problems)
+
+    def read(self, options: bytes | None) -> BatchOptions:
+        """What an options file says. Raises BatchRefused."""
+        return read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+
+    def _begin(self, name: str, csv: CsvFile, options: BatchOptions, problems: list[Problem]) -> None:
         self.admission.admit(options.endpoint.id)
         self.reports.publish(name)
         batches.taken(name, len(csv.rows), len(problems))
@@ -101,9 +123,7 @@ class Intake:
         batch that was removed has no such time."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        options = read_options(
-            found.data if found else None, self.default_endpoint, self.message_bytes, self.endpoints.named
-        )
+        options = self.read(found.data if found else None)
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
@@ -184,6 +204,7 @@ class Intake:
             notes=notes,
             selection=options.selection,
             priority=options.schedule.priority,
+            replay_deletions=options.replay_deletions,
             start_after=options.schedule.start_after,
             notify=options.notify,
             endpoint_name=options.endpoint_name,
@@ -206,6 +227,7 @@ class Intake:
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
+                replay_deletions=batch.replay_deletions,
                 start_after=batch.start_after,
                 notify=batch.notify,
                 endpoint_name=batch.endpoint_name,
@@ -249,6 +271,7 @@ class Intake:
             since=now,
             updated=now,
             way=options.login,
+            validate=options.validate,
         )
         fresh = waiting(made, options.schedule.start_after, now, paused=paused)
         actor = f"{name}.csv"
@@ -282,10 +305,10 @@ def check_taken_in(blobs: Blobs, batch: str) -> None:
 
 
 def batch_name(file: str) -> str | None:
-    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies where the
-    definitions of endpoints do."""
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies in one of
+    the folders for other things."""
     name, dot, kind = file.rpartition(".")
-    return name if name and dot and kind.lower() == "csv" and not file.startswith(ENDPOINTS) else None
+    return name if name and dot and kind.lower() == "csv" and not file.startswith(NO_BATCHES) else None
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:

@@ -3,7 +3,7 @@
     {"endpoint": {"host": "imap.example.com", "port": 993},
      "include_folders": ["INBOX", "Projects/*"], "exclude_folders": ["Trash"],
      "folders": [{"from": "Lists/*", "to": "Mailing lists/*"}, {"from": "Old", "to": null}],
-     "root_folder": "Old mailbox", "keep_skipped": true,
+     "root_folder": "Old mailbox", "keep_skipped": true, "deletions": "ignore",
      "messages_after": "2020-01-01", "messages_before": "2026-01-01", "largest_message": "35 MB",
      "priority": 5, "start_after": "2026-12-01T20:00:00+01:00", "complete_after": "2026-12-05T06:00:00+01:00",
      "validate": true, "notify": {"addresses": ["it@contoso.com"], "users": "dry-run"}}
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.intake.choice_options import AT_ONCE, Schedule, schedule, selection
+from mailferry.intake.choice_options import AT_ONCE, Schedule, replays_deletions, schedule, selection
 from mailferry.intake.endpoint_options import Named, no_names, source
 from mailferry.intake.folder_options import patterns, root_folder, rules
 from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
@@ -38,6 +38,7 @@ _TOP_KEYS = (
     "root_folder",
     "keep_skipped",
     "label_categories",
+    "deletions",
     "messages_after",
     "messages_before",
     "largest_message",
@@ -71,6 +72,7 @@ class BatchOptions:
     endpoint_name: str = ""
     validate: bool = False
     notify: Notify = NOBODY
+    replay_deletions: bool = False
     label_categories: bool = False
 
 
@@ -93,7 +95,7 @@ def read_options(
     selected, planned = selection(top, most, problems), schedule(top, problems)
     keep_skipped, validate = (_flag(top, key, problems) for key in ("keep_skipped", "validate"))
     label_categories = _flag(top, "label_categories", problems)
-    told = notify(top, problems)
+    told, replay = notify(top, problems), replays_deletions(top, problems)
     if problems:
         raise BatchRefused(" ".join(problems), REMEDY)
     return BatchOptions(
@@ -110,6 +112,7 @@ def read_options(
         endpoint_name=chosen.name,
         validate=validate,
         notify=told,
+        replay_deletions=replay,
     )
 
 

@@ -10,11 +10,27 @@ from mailferry.state.folders import Folder, total_counts
 #: Folders that a reason names, and characters of each.
 _SHOWN, _SHOWN_MOST = 3, 100
 
+_REFUSED_REMEDY = (
+    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
+    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
+)
+_WITHHELD_REMEDY = (
+    "If the source has lost them by mishap, restore them there. If their users have deleted them, drop the batch again "
+    'with "deletions": "ignore", so that they stay in the target for good, and with "replay" after the next pass.'
+)
+
 
 def in_target(folders: Sequence[Folder]) -> str:
     """The mailbox's messages in words; what a person must see first stands first."""
-    refused, cut = [folder for folder in folders if folder.refused], _cut_off(folders)
-    return f"{_not_carried(refused)}{_shows_only(cut)}{_carried(total_counts(folders))}"
+    refused, withheld = ([folder for folder in folders if told(folder)] for told in (_is_refused, _is_withheld))
+    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}"
+    return f"{first}{_carried(total_counts(folders))}"
+
+
+def remedies(folders: Sequence[Folder]) -> str:
+    """What to do about folders that a pass has left as they are; empty without any."""
+    found = ((_REFUSED_REMEDY, _is_refused), (_WITHHELD_REMEDY, _is_withheld))
+    return " ".join(remedy for remedy, told in found if any(map(told, folders)))
 
 
 def warnings(folders: Sequence[Folder]) -> bool:
@@ -33,12 +49,31 @@ def _cut_off(folders: Sequence[Folder]) -> list[Folder]:
     return [folder for folder in folders if folder.cut_off and not folder.left_out]
 
 
+def _is_refused(folder: Folder) -> bool:
+    return folder.refused
+
+
+def _is_withheld(folder: Folder) -> bool:
+    return folder.withheld > 0
+
+
 def _not_carried(folders: Sequence[Folder]) -> str:
     """What a person must see first: whole folders that stay behind."""
     if not folders:
         return ""
     messages = sum(folder.counts.messages for folder in folders)
     return f"Not carried: {_named(folders)} with {messages:,} messages, because the target creates no folder for it. "
+
+
+def _not_deleted(folders: Sequence[Folder]) -> str:
+    """What looks as if the source had been wiped."""
+    if not folders:
+        return ""
+    messages = sum(folder.withheld for folder in folders)
+    return (
+        f"{messages:,} messages of {_named(folders)} have gone from the source, all of a folder or most of a mailbox; "
+        "they were not deleted in the target. "
+    )
 
 
 def _shows_only(folders: Sequence[Folder]) -> str:
@@ -50,7 +85,7 @@ def _shows_only(folders: Sequence[Folder]) -> str:
 
 def _named(folders: Sequence[Folder]) -> str:
     named = ", ".join(f"“{folder.path[:_SHOWN_MOST]}”" for folder in folders[:_SHOWN])
-    return named + (f" and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else "")
+    return f"{named} and {len(folders) - _SHOWN:,} more" if len(folders) > _SHOWN else named
 
 
 def _carried(counts: Counts) -> str:
@@ -64,4 +99,8 @@ def _carried(counts: Counts) -> str:
         words += f"; {counts.missing:,} have gone from it, see copied-again.csv"
     if counts.unselected:
         words += f"; {counts.unselected:,} left out by the batch's options, see folders.csv"
+    if counts.vanished:
+        words += f"; {counts.vanished:,} were deleted at the source since"
+    if counts.deleted:
+        words += f", of which {counts.deleted:,} are in Deleted Items"
     return f"{words}."

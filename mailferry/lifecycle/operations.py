@@ -136,7 +136,7 @@ class Operations:
         for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
             here = (mailbox for mailbox in mailboxes if mailbox.endpoint == endpoint)
             tickets = [next_ticket(mailbox, current_traceparent()) for mailbox in here]
-            self.admission.wait(endpoint, tickets, batch.priority)
+            self.admission.wait(endpoint, tickets, batch.priority, batch.start_after)
             self.admission.admit(endpoint)
 
     def _read(self, lines: Sequence[MailboxLine]) -> list[Mailbox]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient
-from mailferry.lifecycle.arrival import in_target, remedy_of_source, warnings
-from mailferry.model import Status
+from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
+from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
+from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
 from mailferry.state.admission import Admission, next_ticket
@@ -20,7 +20,7 @@ from mailferry.state.batches import USUAL_PRIORITY, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
-from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.mailboxes import Held, Mailbox, Mailboxes
 from mailferry.telemetry.discreet import place_of
 from mailferry.telemetry.mailboxes import Told
 from mailferry.telemetry.spans import current_traceparent
@@ -30,10 +30,9 @@ log = logging.getLogger(__name__)
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
 
-_REFUSED_REMEDY = (
-    "See folders.csv for the target's words. Rename such a folder at the source, send it elsewhere (folders), or leave "
-    "it out (exclude_folders); the next pass tries again. All other folders stay in sync meanwhile."
-)
+#: How a mailbox that is only validated goes on.
+VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
+
 _WARNED_REMEDY = (
     "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
     "the CSV again with this row."
@@ -79,6 +78,8 @@ class Passes:
         begun = self.mailboxes.change(job.mailbox, start)
         if begun:
             self._write_line(begun, folders)
+            if begun.validate:
+                self.reports.validation.begun(begun.batch)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         if mailbox and not mailbox.active:
@@ -100,6 +101,23 @@ class Passes:
         if changed:
             self._write_line(changed, folders)
 
+    def validated(self, mailbox: Mailbox, why: str) -> bool:
+        """The mailbox is validated and waits until it is started; gives the slot to the next in line. False when it
+        was started meanwhile: then its pass goes on with copying."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not (found.in_pass(mailbox.pass_no) and found.validate):
+                return None
+            stopped = self._with_status(found, Status.STOPPED, why, VALIDATED_REMEDY)
+            return replace(stopped, held=Held.VALIDATED, failures=0)
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        found = changed or self.mailboxes.get(mailbox.id)
+        if found and found.in_pass(mailbox.pass_no):
+            return False
+        self._end(mailbox, mailbox.pass_no, changed, self._folders(mailbox.id))
+        return True
+
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
         After its last pass it is completed, and its password gone; one that is to be completed waits for that pass.
@@ -118,10 +136,9 @@ class Passes:
                 return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
-            left = any(folder.refused for folder in folders)
-            status = Status.INCREMENTAL_FAILED if left else Status.SYNCED
-            remedy = _REFUSED_REMEDY if left else remedy_of_source(folders)
-            return self._with_status(done, status, why, remedy)
+            remedy = remedies(folders)
+            status = Status.INCREMENTAL_FAILED if remedy else Status.SYNCED
+            return self._with_status(done, status, why, remedy or remedy_of_source(folders))
 
         self._end(mailbox, mailbox.pass_no, self.mailboxes.change(mailbox.id, change), folders)
 
@@ -180,6 +197,7 @@ class Passes:
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
+                throttled=found.throttled + _throttled(error, found.not_before, now, wait),
             )
 
         changed = self.mailboxes.change(mailbox.id, change)
@@ -204,6 +222,15 @@ class Passes:
         if changed:
             self.publish(changed)
         return changed or mailbox
+
+    def note(self, mailbox: Mailbox, why: str) -> None:
+        """How far the pass is, where its counts don't tell: a sign of life, too."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            return replace(found, why=why, updated=self.clock()) if found.in_pass(mailbox.pass_no) else None
+
+        if changed := self.mailboxes.change(mailbox.id, change):
+            self.publish(changed)
 
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
@@ -231,6 +258,8 @@ class Passes:
             self._wait_again(changed)
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
+            if changed.validate:
+                self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)
@@ -238,15 +267,15 @@ class Passes:
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
         if mailbox.status is Status.QUEUED:
-            ticket = next_ticket(mailbox, current_traceparent())
-            self.admission.wait(mailbox.endpoint, [ticket], self._priority(mailbox))
-
-    def _priority(self, mailbox: Mailbox) -> int:
-        batch = self.batches.get(mailbox.batch)
-        return batch.priority if batch else USUAL_PRIORITY
+            batch = self.batches.get(mailbox.batch)
+            priority, start_after = (batch.priority, batch.start_after) if batch else (USUAL_PRIORITY, None)
+            tickets = [next_ticket(mailbox, current_traceparent())]
+            self.admission.wait(mailbox.endpoint, tickets, priority, start_after)
 
     def _kind(self, mailbox: Mailbox) -> tuple[Status, str]:
         """Which pass it is that begins, and what it does first."""
+        if mailbox.validate:
+            return Status.VALIDATING, "Validating: logging in to both ends and measuring; nothing is copied."
         if mailbox.last_synced is None:
             return Status.VALIDATING, "Logging in to both ends and listing folders."
         if self._to_complete(mailbox):
@@ -260,6 +289,17 @@ class Passes:
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())
+
+
+def _throttled(error: MailferryError, until: datetime | None, now: datetime, wait: float) -> Throttled:
+    """What this wait adds to those that a server asked for; jobs of a mailbox that wait at the same time wait once."""
+    if not is_throttling(error):
+        return Throttled()
+    waiting = (until - now).total_seconds() if until and until > now else 0.0
+    seconds = max(0.0, wait - waiting)
+    if error.side == "source":
+        return Throttled(source=1, source_seconds=seconds)
+    return Throttled(target=1, target_seconds=seconds)
 
 
 def _sentence(words: str) -> str:

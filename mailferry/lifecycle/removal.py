@@ -19,6 +19,7 @@ from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.validations import Validations
 from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Removal:
     folders: Folders
     batches: Batches
     reports: Reports
+    validations: Validations
     clock: Clock = utc_now
 
     def begin(self, batch: Batch, lines: Sequence[MailboxLine], actor: str) -> None:
@@ -65,6 +67,9 @@ class Removal:
             return
         with ThreadPoolExecutor(_WORKERS) as pool:
             gone = sum(pool.map(lambda line: self._remove(line, deadline), due))
+        if batch.removed and gone == len(lines):
+            self.reports.forget(name)
+            self.validations.remove_summary(name)
         if batch.removed and self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:
@@ -85,6 +90,7 @@ class Removal:
         mailbox = self.mailboxes.get(line.mailbox)
         if mailbox and mailbox.removing and not self._erase(mailbox.id, deadline):
             return False
+        self.validations.remove(line.batch, line.mailbox)
         self.batches.remove_line(line)
         return True
 

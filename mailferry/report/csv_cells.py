@@ -14,7 +14,7 @@ type Cell = str | int | float | datetime | None
 
 # A cell that begins like a formula. Also after a semicolon, tab or line break: where Excel separates by semicolons it
 # cuts there, quotes or not, and what follows becomes a cell of its own.
-_FORMULA = re.compile(r'(^|[;\t\r\n])(?=[\s"\u200b\ufeff]*[=+\-@＝＋－＠])')
+_FORMULA = re.compile(r'(^|[;\t\r\n])(?=[\s"\u200b\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫])')
 _ROWS_AT_ONCE = 1_000
 _UNSHOWN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\ufffd")
 

@@ -15,14 +15,14 @@ from itertools import batched
 from mailferry.homes import Homes
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, header_of, text_of
+from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, flags_of, header_of, text_of
 from mailferry.imap.identity import header_fields
 from mailferry.imap.response import Value, number
 from mailferry.imap.uidset import joined
-from mailferry.imap.values import FolderStatus, MessageSize
+from mailferry.imap.values import FolderSize, FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
-from mailferry.source.mailbox import SourceMailbox, flags_of
+from mailferry.source.mailbox import SourceMailbox
 from mailferry.source.profile import Profile
 
 _LABEL_ITEMS = b"(UID X-GM-LABELS)"
@@ -67,6 +67,10 @@ class GmailMailbox(SourceMailbox):
             return super().status(folder)
         self._homes = self._read_homes(self._homes)
         return self._homes.status(label)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open; None of a label's: the server counts its other messages."""
+        return super().size(folder) if label_of(folder) is None else None
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only; for a label's that is All Mail. Raises `FolderGone`."""

@@ -1,7 +1,7 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the commands around a
-login ever go out.
+Only LIST, STATUS, GETQUOTAROOT, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the
+commands around a login ever go out.
 """
 
 from __future__ import annotations
@@ -14,13 +14,24 @@ from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.fetch import FetchRefused, Items, fetch_identities, fetch_range, fetch_uids, header_of, text_of
-from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.fetch import (
+    FetchRefused,
+    fetch_flags,
+    fetch_identities,
+    fetch_range,
+    fetch_uids,
+    flags_of,
+    header_of,
+    text_of,
+)
+from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.quota import storage_used
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.meter import Account, Meter
 from mailferry.source.notice import is_notice
 from mailferry.source.profile import PLAIN, Profile, profile_of
@@ -82,6 +93,10 @@ class SourceMailbox(LoggedIn):
         """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
         return self._connection.has("X-GM-EXT-1")
 
+    def introduction(self) -> Introduction:
+        """What the server says of itself."""
+        return introduction_of(self._connection)
+
     @property
     def separator(self) -> str:
         """What stands between the parts of a folder's name; empty without a hierarchy, and before `folders`."""
@@ -90,6 +105,10 @@ class SourceMailbox(LoggedIn):
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
         return folder_status(self._connection, folder)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open, without opening it; None where the server can't tell."""
+        return folder_size(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only (RFC 3501 §6.3.2), or with SELECT where the profile says so. Raises `FolderGone`.
@@ -119,6 +138,16 @@ class SourceMailbox(LoggedIn):
             found = self._sizes(first, last, b"(UID)")
         return self._measured(found)
 
+    def sizes_of(self, uids: Sequence[int]) -> list[int]:
+        """Bytes of these messages of the open folder; those that are gone, and sizes the server won't give, are left
+        out."""
+        fetched = fetch_uids(self._connection, uids, b"(UID RFC822.SIZE)", b"RFC822.SIZE")
+        return [size for _, items in fetched if (size := number(items.get(b"RFC822.SIZE"))) is not None]
+
+    def storage_used(self) -> int | None:
+        """Bytes that count towards the mailbox's quota; None where the server tells none."""
+        return storage_used(self._connection)
+
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
         return dict(fetch_identities(self._connection, uids))
@@ -137,12 +166,7 @@ class SourceMailbox(LoggedIn):
         server has told one.
         """
         items = b"(UID FLAGS) (CHANGEDSINCE %d)" % since if since else b"(UID FLAGS)"
-        try:
-            found = fetch_range(self._connection, first, last, items)
-            return {uid: flags_of(fetched) for uid, fetched in found if b"FLAGS" in fetched}
-        except FetchRefused as refused:
-            server = self._connection.server
-            raise failures.of_command(server, "tell the flags of its messages", str(refused).encode()) from None
+        return fetch_flags(self._connection, first, last, items)
 
     def messages(self, uids: Sequence[int]) -> Iterator[Message]:
         """These messages of the open folder, byte for byte, as they arrive; large ones in files, see `Body`.
@@ -198,9 +222,3 @@ class SourceMailbox(LoggedIn):
             if size is not None or uid not in found:
                 found[uid] = MessageSize(uid, size or 0, instant_of(text_of(fetched.get(b"INTERNALDATE"))))
         return found
-
-
-def flags_of(items: Items) -> tuple[str, ...]:
-    """The flags in a FETCH response."""
-    flags = items.get(b"FLAGS")
-    return tuple(text_of(flag) for flag in flags if isinstance(flag, bytes)) if isinstance(flags, list) else ()

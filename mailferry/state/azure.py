@@ -48,7 +48,7 @@ _UPLOADS = 5
 LONGEST_DELAY = 7 * 86400 - 1
 
 #: By how much the service's clock may be behind ours.
-_CLOCKS_DIFFER = timedelta(minutes=1)
+_CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 def azure_storage(environment: Mapping[str, str] | None = None) -> Storage:

@@ -60,6 +60,9 @@ class Folder:
     changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) up to which its flags are carried, 0 where the
     source has none. Flags are to be compared from the UID `flags_from` on, 0 when they need not be; `flags_modseq` is
     the HIGHESTMODSEQ that is reached then.
+    `suspected`: the source counts fewer messages than it has shown. `missed` is what it has no more; what is missed in
+    two passes has been deleted. `moving` has moved here from elsewhere, and is not in `todo`. `doomed` is what is to go
+    to Deleted Items at the target; `withheld` counts messages whose deletion is not believed.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
@@ -108,6 +111,11 @@ class Folder:
     reconsider: int = 0
     flags_from: int = 0
     flags_modseq: int = 0
+    suspected: bool = False
+    missed: UidRanges = UidRanges()
+    moving: UidRanges = UidRanges()
+    doomed: UidRanges = UidRanges()
+    withheld: int = 0
 
     @property
     def epoch(self) -> str:
@@ -117,12 +125,12 @@ class Folder:
     @property
     def has_work(self) -> bool:
         """Whether anything is left to settle, to verify or to compare. What is left out is not, while it is."""
-        return self.has_mail or (bool(self.flags_from) and not self.left_out)
+        return self.has_mail or (bool(self.flags_from or self.doomed) and not self.left_out)
 
     @property
     def has_mail(self) -> bool:
         """Whether messages are left to settle or to verify: that comes before all else."""
-        return bool(self.todo or self.unverified or self.reconsider) and not self.left_out
+        return bool(self.todo or self.moving or self.unverified or self.reconsider) and not self.left_out
 
     @property
     def left_out(self) -> bool:
@@ -133,6 +141,11 @@ class Folder:
     def settled(self) -> int:
         """Messages of the present epoch that are copied, adopted, skipped or unselected."""
         return self.counts.settled
+
+    @property
+    def present(self) -> int:
+        """Settled messages that the source still has, as far as is known."""
+        return self.counts.settled - self.counts.vanished
 
     def leased(self, now: datetime) -> bool:
         """Whether a worker holds it."""
@@ -183,6 +196,15 @@ class Folders:
         ]
         for start in range(0, len(operations), TRANSACTION):
             self._tables.commit(TABLE, mailbox, operations[start : start + TRANSACTION])
+
+    def commit(self, mailbox: str, some: Sequence[Versioned], more: Sequence[Operation]) -> list[Versioned]:
+        """Write folders and what belongs to them in one transaction; the folders as they stand now.
+
+        Raises Conflict when one of the rows was changed meanwhile.
+        """
+        rows = [Replace(_row_key(v.folder.key), to_values(v.folder), v.etag) for v in some]
+        etags = self._tables.commit(TABLE, mailbox, [*rows, *more])
+        return [Versioned(v.folder, etags[_row_key(v.folder.key)]) for v in some]
 
     def remove_idle(self, mailbox: str) -> bool:
         """Delete the mailbox's folders unless a worker has one of them; whether they are gone.

@@ -28,7 +28,7 @@ class Entry:
 
     `flags` are those that the messages carried had at the source when they were looked at last; None where nobody
     knows. `fingerprints` tell them apart within the source, where known. `target_uidvalidity` is the one under which
-    the target UIDs were told, 0 where that was not written down.
+    the target UIDs were told, 0 where that was not written down. `vanished` are gone from the source since.
     """
 
     copied: tuple[UidPair, ...] = ()
@@ -40,6 +40,7 @@ class Entry:
     flags: FlagSets | None = None
     fingerprints: Mapping[int, int] = field(default_factory=dict)
     target_uidvalidity: int = 0
+    vanished: UidRanges = UidRanges()
 
     @property
     def carried(self) -> tuple[UidPair, ...]:
@@ -62,6 +63,7 @@ class Entry:
             copied_again=kinds.count(ItemKind.COPIED_AGAIN),
             bytes=self.bytes,
             unselected=len(self.unselected),
+            vanished=self.vanished.number,
         )
 
     def without(self, uids: Container[int]) -> Entry:
@@ -75,6 +77,7 @@ class Entry:
             unselected=tuple(uid for uid in self.unselected if uid not in uids),
             flags=None if self.flags is None else _without(self.flags, uids),
             fingerprints={uid: mark for uid, mark in self.fingerprints.items() if uid not in uids},
+            vanished=UidRanges.of(uid for uid in self.vanished.uids() if uid not in uids),
         )
 
     def with_targets(self, found: Mapping[int, int]) -> Entry:
@@ -93,6 +96,7 @@ class _Columns:
     flags: str | None = None
     fingerprints: builtins.bytes = b""
     target_uidvalidity: int = 0
+    vanished: UidRanges = UidRanges()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,17 @@ class Recorded:
 
     def replaced(self, entry: Entry) -> Operation:
         """The write that puts another entry, of the same messages, in its place."""
-        return Replace(self.row.key, _values(entry), self.row.etag)
+        return Replace(self.row.key, entry_values(entry), self.row.etag)
+
+    def reduced(self, entry: Entry) -> list[Operation]:
+        """The writes that put what is left of it in its place: named after its lowest UID, or gone with the last."""
+        if not entry.uids():
+            return [Delete(self.row.key, self.row.etag)]
+        lowest = entry.uids()[0]
+        if lowest == self.lowest:
+            return [self.replaced(entry)]
+        key = self.row.key[:-_DIGITS] + f"{lowest:0{_DIGITS}d}"
+        return [Delete(self.row.key, self.row.etag), Insert(key, entry_values(entry))]
 
 
 def entry_operations(folder: str, epoch: str, entry: Entry) -> list[Operation]:
@@ -147,7 +161,7 @@ class Ledger:
         """The same, each with its row."""
         start = _key("ledger", folder, epoch, first)
         rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch), start=start)
-        return (Recorded(_entry(row), row) for row in rows)
+        return (Recorded(read_entry(row), row) for row in rows)
 
     def items(self, mailbox: str, current: Sequence[tuple[str, str]]) -> list[Item]:
         """The items of these folders, given as (folder key, present epoch)."""
@@ -176,10 +190,10 @@ class Ledger:
         items = {_uid(row): row for row in rows if uids.holds(_uid(row))}
         portions: list[Forgotten] = []
         for row in self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch)):
-            gone = {uid for uid in _entry(row).uids() if uids.holds(uid)}
+            gone = {uid for uid in read_entry(row).uids() if uids.holds(uid)}
             if not gone:
                 continue
-            portion = _forgotten(folder, epoch, row, gone, [items[uid] for uid in sorted(gone) if uid in items])
+            portion = _forgotten(row, gone, [items[uid] for uid in sorted(gone) if uid in items])
             if sum(len(p.operations) for p in (*portions, portion)) > TRANSACTION - 1:
                 yield _joined(portions)
                 portions = []
@@ -194,23 +208,17 @@ class Ledger:
         """
         found = dict(pairs)
         rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch))
-        told = ((row, entry, entry.with_targets(found)) for row in rows for entry in [_entry(row)])
-        changed = (Replace(row.key, _values(now), row.etag) for row, before, now in told if now != before)
+        told = ((row, entry, entry.with_targets(found)) for row in rows for entry in [read_entry(row)])
+        changed = (Replace(row.key, entry_values(now), row.etag) for row, before, now in told if now != before)
         return batched(changed, TRANSACTION - 1, strict=False)
 
 
-def _forgotten(folder: str, epoch: str, row: Row, gone: set[int], items: Sequence[Row]) -> Forgotten:
+def _forgotten(row: Row, gone: set[int], items: Sequence[Row]) -> Forgotten:
     """The row without these UIDs. It is named after its lowest UID; when that goes, it moves to a new key, which
     leaves the old one to the entry that will settle this UID."""
-    entry = replace(_entry(row), items=tuple(from_values(Item, item.values) for item in items))
+    entry = replace(read_entry(row), items=tuple(from_values(Item, item.values) for item in items))
     left = entry.without(gone)
-    if not left.uids():
-        operations: list[Operation] = [Delete(row.key, row.etag)]
-    elif left.uids()[0] == _uid(row):
-        operations = [Replace(row.key, _values(left), row.etag)]
-    else:
-        operations = [Delete(row.key, row.etag), _insert(folder, epoch, left)]
-    operations += (Delete(item.key, item.etag) for item in items)
+    operations = [*Recorded(entry, row).reduced(left), *(Delete(item.key, item.etag) for item in items)]
     return Forgotten(UidRanges.of(gone), entry.counts() - left.counts(), tuple(operations))
 
 
@@ -236,7 +244,7 @@ def _uid(row: Row) -> int:
 
 
 def _insert(folder: str, epoch: str, entry: Entry) -> Insert:
-    return Insert(_key("ledger", folder, epoch, entry.uids()[0]), _values(entry))
+    return Insert(_key("ledger", folder, epoch, entry.uids()[0]), entry_values(entry))
 
 
 def _without(sets: FlagSets, uids: Container[int]) -> FlagSets:
@@ -244,7 +252,8 @@ def _without(sets: FlagSets, uids: Container[int]) -> FlagSets:
     return {name: ranges for name, ranges in left if ranges}
 
 
-def _values(entry: Entry) -> dict[str, Value]:
+def entry_values(entry: Entry) -> dict[str, Value]:
+    """The columns of an entry, but for its items."""
     carried = [pair.source for pair in entry.carried]
     marks = array("Q", (entry.fingerprints.get(uid, 0) for uid in carried)) if entry.fingerprints else array("Q")
     columns = _Columns(
@@ -256,11 +265,13 @@ def _values(entry: Entry) -> dict[str, Value]:
         pack_flags(entry.flags, carried),
         marks.tobytes(),
         entry.target_uidvalidity,
+        entry.vanished,
     )
     return to_values(columns)
 
 
-def _entry(row: Row) -> Entry:
+def read_entry(row: Row) -> Entry:
+    """The entry in a row that has its columns."""
     columns = from_values(_Columns, row.values)
     copied, adopted = tuple(unpack_pairs(columns.copied)), tuple(unpack_pairs(columns.adopted))
     carried = sorted(pair.source for pair in (*copied, *adopted))
@@ -274,4 +285,5 @@ def _entry(row: Row) -> Entry:
         flags=unpack_flags(columns.flags, carried),
         fingerprints={uid: mark for uid, mark in zip(carried, marks, strict=False) if mark},
         target_uidvalidity=columns.target_uidvalidity,
+        vanished=columns.vanished,
     )

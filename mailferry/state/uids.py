@@ -59,6 +59,11 @@ class UidRanges(tuple[UidRange, ...]):
         for first, last in self:
             yield from range(first, last + 1)
 
+    @property
+    def number(self) -> int:
+        """How many UIDs there are."""
+        return sum(last - first + 1 for first, last in self)
+
     def holds(self, uid: int) -> bool:
         """Whether the UID is one of these."""
         place = bisect_right(self, uid, key=itemgetter(0))

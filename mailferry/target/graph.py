@@ -170,6 +170,10 @@ class Graph:
         """
         return self._once("POST", path, body)
 
+    def patch(self, path: str, body: Mapping[str, object]) -> Found | Refused:
+        """One PATCH. Raises what `post` raises."""
+        return self._once("PATCH", path, body)
+
     def get_all(self, paths: Sequence[str]) -> list[Answer]:
         """Many GETs, in batches; answers in the order of `paths`, errors that concern one of them as values.
 

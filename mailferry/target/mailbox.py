@@ -14,29 +14,24 @@ from mailferry.errors import FolderGone, MailferryError, MessageRefused, NameRef
 from mailferry.imap import failures, names
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import date_time
-from mailferry.imap.fetch import FetchRefused, fetch_identities, fetch_range
+from mailferry.imap.fetch import FetchRefused, fetch_flags, fetch_identities, fetch_range
 from mailferry.imap.folder import coded, exists, folder_status, list_folders, open_folder
 from mailferry.imap.listing import fetch_uids_there
 from mailferry.imap.logged_in import LoggedIn
-from mailferry.imap.response import response_code
 from mailferry.imap.session import Literal, Result
 from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
+from mailferry.target.copied import appended_uids, copied_uids
 from mailferry.target.flags import SYSTEM_FLAGS, acceptable_flags
 from mailferry.target.profile import EXCHANGE, NO_OVERRIDES, Overrides, profile_of
 
 log = logging.getLogger(__name__)
 
 _APPENDLIMIT = re.compile(rb"APPENDLIMIT=(\d{1,19})")
-_UIDS = re.compile(rb"(\d{1,10})[ ,:]+(\d{1,10}(?::\d{1,10})?(?:,\d{1,10}(?::\d{1,10})?){0,999})")
 #: The first would become a category in Outlook; mail with the other is hidden by some clients and purged by others.
 _HARMFUL_IN_EXCHANGE = frozenset({"$mdnsent", "\\deleted"})
 #: Messages whose identities are asked for in one command.
 _AT_ONCE = 500
-#: RFC 3501 §2.3.1.1: they have 32 bits.
-LARGEST_UID = 2**32 - 1
-#: More UIDs than anybody appends in one command.
-_UIDS_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +208,7 @@ class TargetMailbox(LoggedIn):
             result = self._connection.finish(appending.tag)
         if not result.ok:
             return failures.of_append(self._connection.server, names.decode(appending.folder), result.text)
-        found = _appended_uids(result, appending.uidvalidity)
+        found = appended_uids(result, appending.uidvalidity)
         return found if len(found) == appending.messages else (None,) * appending.messages
 
     def answered(self, appending: Appending) -> bool:
@@ -244,6 +239,45 @@ class TargetMailbox(LoggedIn):
                     if not result.ok:
                         return self._declined(result)
         return True
+
+    @property
+    def moves_whole(self) -> bool:
+        """Whether the server moves messages in one step (RFC 6851)."""
+        return self._connection.has("MOVE")
+
+    @property
+    def can_move(self) -> bool:
+        """Whether messages can be moved at all without expunging others (RFC 4315)."""
+        return self.moves_whole or self._connection.has("UIDPLUS")
+
+    def flags(self, first: int, last: int) -> dict[int, tuple[str, ...]]:
+        """Flags by UID of the selected folder's messages from UID `first` to `last`."""
+        return fetch_flags(self._connection, first, last, b"(UID FLAGS)")
+
+    def move(self, uids: Iterable[int], folder: bytes, uidvalidity: int) -> dict[int, int] | None:
+        """Move messages of the selected folder to another one, whose UIDVALIDITY is known.
+
+        Returns their UIDs there by those here, as far as the server tells (COPYUID, RFC 4315); messages that are gone
+        are passed over. None when the server declined for a reason that will not pass: some may have been moved.
+        """
+        found: dict[int, int] = {}
+        verb = b"MOVE" if self.moves_whole else b"COPY"
+        for text, members in uid_sets(uids):
+            result = self._connection.run(b"UID", verb, text, self._connection.name_argument(folder))
+            if not result.ok and not self._declined(result):
+                return None
+            found.update(copied_uids(result, uidvalidity))
+            if not self.moves_whole:
+                self.expunge(members)
+        return found
+
+    def expunge(self, uids: Iterable[int]) -> None:
+        """Remove messages of the selected folder for good, and no others (RFC 4315): their copies are elsewhere."""
+        for text, _ in uid_sets(uids):
+            for command in ((b"STORE", text, b"+FLAGS.SILENT", b"(\\Deleted)"), (b"EXPUNGE", text)):
+                result = self._connection.run(b"UID", *command)
+                if not result.ok and not self._declined(result):
+                    return
 
     def _declined(self, result: Result) -> bool:
         if known := failures.of_refusal(self._connection.server, result.text):
@@ -302,27 +336,3 @@ class TargetMailbox(LoggedIn):
         # Exchange shows folders without it, and counts every refused command.
         if self._subscribes and not self.is_exchange:
             self._subscribes = self._connection.run(b"SUBSCRIBE", self._connection.name_argument(name)).ok
-
-
-def _appended_uids(result: Result, uidvalidity: int) -> tuple[int, ...]:
-    """The UIDs in `[APPENDUID uidvalidity uid-set]`; none when it is missing or speaks of another folder.
-
-    The two numbers are taken in either order (DavMail swaps them).
-    """
-    code = response_code(result.text, b"APPENDUID") or coded(result, b"APPENDUID") or b""
-    found = _UIDS.fullmatch(code.strip())
-    if not found:
-        return ()
-    first, second = found[1], found[2]
-    if uidvalidity and second.isdigit() and int(second) == uidvalidity != int(first):
-        first, second = second, first
-    if uidvalidity and int(first) != uidvalidity:
-        return ()
-    uids: list[int] = []
-    for part in second.split(b","):
-        start, _, end = part.partition(b":")
-        low, high = sorted((int(start), int(end or start)))
-        if not (uids[-1] if uids else 0) < low <= high <= LARGEST_UID or high - low >= _UIDS_MOST:
-            return ()  # not ascending (RFC 4315 §3): whatever it means, it is not which message got which UID
-        uids += range(low, high + 1)
-    return tuple(uids)

@@ -19,15 +19,18 @@ from mailferry.state.folders import Claim, Folders, Versioned
 from mailferry.state.jobs import FolderJob, send_folder_job
 from mailferry.state.ledger import Entry, Ledger
 from mailferry.state.mailboxes import Mailbox
+from mailferry.state.moves import Moves
 from mailferry.state.storage import Blobs, Queues
 from mailferry.telemetry import copying as telemetry
 from mailferry.telemetry.mailboxes import checkpoint_failed
 from mailferry.transfer.capacity import Capacity, SizeLimit
 from mailferry.transfer.deadline import Deadline
+from mailferry.transfer.deletions import Deletions
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.flag_sync import FlagSync
 from mailferry.transfer.folder_copy import FolderCopy
 from mailferry.transfer.label_categories import LabelCategories
+from mailferry.transfer.move import MoveIn
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -62,6 +65,7 @@ class Chunks:
     passes: Passes
     folders: Folders
     ledger: Ledger
+    moves: Moves
     queues: Queues
     blobs: Blobs
     categories: LabelCategories
@@ -152,14 +156,20 @@ class Chunks:
                 self._learn(mailbox, ends, busy=False)
 
     def _copying(self, mailbox: Mailbox, progress: _Progress) -> Callable[[Claim, Ends], None]:
-        """How this turn does what there is to do in a folder: its messages first, then their flags."""
+        """How this turn does what there is to do in a folder: its messages, then their flags, then deletions."""
         batch = self.passes.batches.get(mailbox.batch)
         keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
 
         def copy(claim: Claim, ends: Ends) -> None:
             limits, stop, made = self.passes.limits, progress.over, progress.made
-            if not claim.folder.has_mail:
-                FlagSync(claim, ends, self.ledger, seconds=limits.lease_seconds / 3, stop=stop).run()
+            seconds = limits.lease_seconds / 3
+            if claim.folder.moving and not claim.folder.window.uids:
+                MoveIn(claim, ends, self.moves, seconds, stop).run()
+            elif claim.folder.flags_from and not claim.folder.has_mail:
+                FlagSync(claim, ends, self.ledger, seconds=seconds, stop=stop).run()
+            elif not claim.folder.has_mail:
+                Deletions(claim, ends, self.ledger, seconds, stop).run()
+            if not claim.folder.has_mail or (claim.folder.moving and stop()):
                 return
             known = mailbox.connections
             FolderCopy(
@@ -202,7 +212,9 @@ class Chunks:
         if ours:
             return Wait((max(ours) - now).total_seconds() + 1)
         work = [v for v in folders if v.folder.has_work and not v.folder.leased(now)]
-        work.sort(key=lambda v: not v.folder.has_mail)
+        work.sort(key=lambda v: (not v.folder.has_mail, not v.folder.flags_from))
+        if any(v.folder.has_mail for v in folders):  # a message is where it is to be before another one is deleted
+            work = [v for v in work if v.folder.has_mail or v.folder.flags_from]
         if not work:
             return NothingLeft(all_done=not leased)
         if len(leased) >= self.passes.limits.mailbox_connections:

@@ -43,6 +43,11 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         modseq=source.modseq,
         flags_from=0,
         flags_modseq=0,
+        suspected=False,
+        missed=UidRanges(),
+        moving=UidRanges(),
+        doomed=UidRanges(),
+        withheld=0,
         counts=Counts(messages=source.messages),
     )
 
@@ -67,6 +72,17 @@ def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
         todo=UidRanges.merged([*folder.todo, new]),
         counts=replace(folder.counts, messages=expected),
     )
+
+
+def with_suspicion(folder: Folder, before: Folder, source: FolderStatus) -> Folder:
+    """The folder with whether some of its messages have gone from the source; `before` is it without new messages.
+
+    UIDs that nobody got make it look so as well: then the next look shows that nothing is missed.
+    """
+    known = before.present + before.todo.number + before.moving.number
+    expected = known + max(0, source.uidnext - before.known_next)
+    suspected = before.present > 0 and source.messages < expected
+    return replace(folder, suspected=suspected, withheld=folder.withheld if suspected else 0)
 
 
 def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:

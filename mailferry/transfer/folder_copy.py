@@ -292,6 +292,7 @@ class FolderCopy:
             replace(
                 folder,
                 todo=folder.todo.without(done),
+                moving=folder.moving.without(done),
                 unverified=UidRanges.merged([*folder.unverified, *done]),
                 suspects=folder.suspects.without(done),
                 struck=0 if acquitted else folder.struck,

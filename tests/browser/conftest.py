@@ -48,7 +48,9 @@ def open_page(chromium: Browser, app: Site) -> Iterator[Open]:
     complaints: list[str] = []
     contexts = []
 
-    def opened(where: str = "#/", width: int = 1600, colours: str = "light", key: str = KEYS.function) -> Page:
+    def opened(
+        where: str = "#/", width: int = 1600, colours: str = "light", key: str = KEYS.function, clock: bool = False
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 1000},
             color_scheme="dark" if colours == "dark" else "light",
@@ -59,6 +61,8 @@ def open_page(chromium: Browser, app: Site) -> Iterator[Open]:
         contexts.append(context)
         context.add_init_script(f"sessionStorage.setItem('mailferry-key', '{key}')" if key else "")
         page = context.new_page()
+        if clock:  # the test lets the time go by
+            page.clock.install()
         page.set_default_timeout(10_000)
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -52,7 +52,7 @@ def test_cut_after_cut_nothing_is_lost_or_doubled(
     seed: int,
 ) -> None:
     if not appenduid:
-        monkeypatch.setattr("mailferry.target.mailbox._appended_uids", lambda *_: ())
+        monkeypatch.setattr("mailferry.target.mailbox.appended_uids", lambda *_: ())
     double = simple(55)
     mail = [*messages(6, 80, median_bytes=600), *odd_messages().values(), double, double, double]
     fill_user(source_server, user, mail)

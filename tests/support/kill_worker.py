@@ -67,7 +67,7 @@ def functions_of(services: Services) -> dict[str, Run]:
 async def work(settings: Mapping[str, str]) -> None:
     """Run jobs until killed."""
     if settings.get(WITHOUT_APPENDUID):
-        patch("mailferry.target.mailbox._appended_uids", lambda *_: ()).start()
+        patch("mailferry.target.mailbox.appended_uids", lambda *_: ()).start()
     functions = functions_of(make_services(read_settings(settings), azure_storage(settings)))
     account = Account(settings["MigrationStorage"])
     async with asyncio.TaskGroup() as group:

@@ -20,9 +20,9 @@ const OPERATIONS = {
   pause: {
     label: "Pause",
     done: "paused",
-    does: ["Mailboxes that run or wait stop after the messages that are on their way. Nothing is lost: Resume goes on where they were. Failed ones stay as they are, with their cause.",
+    does: ["Mailboxes that run or wait stop after the messages that are on their way. Nothing is lost: Resume goes on where they were. Failed ones stay as they are, with their cause. Mailboxes that a CSV brings later are paused too.",
       "The mailbox stops after the messages that are on their way. Nothing is lost: Resume goes on where it was."],
-    wanted: (has) => has("Queued", "Validating", "Syncing", "IncrementalSyncing"),
+    wanted: (has) => has("Queued", "Validating", "Syncing", "IncrementalSyncing", "Completing"),
   },
   resume: {
     label: "Resume",
@@ -40,7 +40,7 @@ const OPERATIONS = {
   },
   complete: {
     label: "Complete",
-    done: "completed",
+    done: "to be completed",
     does: ["Each mailbox gets a final pass and is compared with its source; then its password is destroyed and it is no longer kept in sync. First have the domain's mail go to Microsoft 365 (see Cutover): what arrives at the old server later stays there.",
       "The mailbox gets a final pass and is compared with its source; then its password is destroyed and it is no longer kept in sync. What arrives at the old server later stays there."],
     wanted: (has) => has("Synced") && !has("Queued", "Validating", "Syncing", "IncrementalSyncing"),
@@ -62,7 +62,7 @@ const OPERATIONS = {
   },
   remove: {
     label: "Remove",
-    done: "removed",
+    done: "to be removed",
     does: ["Mailferry forgets the batch: its mailboxes, their passwords and what is known of their folders. Mail stays where it is, at the source and in Microsoft 365. Its reports stay too.",
       "Mailferry forgets the mailbox: its password and what is known of its folders. Mail stays where it is, at the source and in Microsoft 365."],
     wanted: () => false,
@@ -91,7 +91,7 @@ function toolbar(target, context) {
   const others = ORDER.filter((name) => !likely.includes(name));
   return h("div", { class: "operations", role: "group", "aria-label": "Operations" },
     likely.map((name, number) => button(target, name, context, number === 0)),
-    h("details", { class: "more", key: "more" }, h("summary", null, likely.length ? "More" : "Operations"),
+    h("details", { class: "more", key: "more", "aria-label": "More operations" }, h("summary", null, likely.length ? "More" : "Operations"),
       h("div", { class: "menu" }, others.map((name) => button(target, name, context, false)))));
 }
 

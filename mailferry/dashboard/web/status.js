@@ -18,6 +18,7 @@ const TONES = {
   IncrementalFailed: "failed",
   Failed: "failed",
   Stopping: "stopped",
+  Removing: "stopped",
   Stopped: "stopped",
   LeftOut: "stopped",
   GoneAtSource: "stopped",

@@ -34,5 +34,6 @@ COMMANDS: Mapping[str, Command[ExchangeSession]] = {
     "UID STORE": Command(messages.uid_store, State.SELECTED),
     "EXPUNGE": Command(messages.expunge, State.SELECTED),
     "UID EXPUNGE": Command(messages.uid_expunge, State.SELECTED),
+    "UID COPY": Command(messages.uid_copy, State.SELECTED),
     "UID MOVE": Command(messages.uid_move, State.SELECTED),
 }

@@ -95,6 +95,18 @@ def _expunged(session: ExchangeSession, uids: Sequence[tuple[bytes, bytes]]) -> 
     return Answer("OK EXPUNGE completed.")
 
 
+def uid_copy(session: ExchangeSession, arguments: Arguments) -> Answer:
+    """UID COPY, with the COPYUID that UIDPLUS promises."""
+    uids, name = uid_set(arguments), arguments.string()
+    arguments.end()
+    with session.store.lock:
+        found = [message for _, message in _found(session, uids)]
+        copies = [NewMessage(message.body, message.flags, message.internaldate) for message in found]
+        uidvalidity, new = session.store.append(session.user, name, copies)
+    old = set_of([message.uid for message in found]).decode()
+    return Answer(f"OK [COPYUID {uidvalidity} {old} {set_of(new).decode()}] COPY completed.")
+
+
 def uid_move(session: ExchangeSession, arguments: Arguments) -> Answer:
     """UID MOVE, whose COPYUID lacks the `* OK` before it (MailKit's recorded session of its issue 115)."""
     session.need_capability("MOVE")

@@ -10,7 +10,7 @@ BARE = ("IMAP4rev1",)
 #: All the extensions the simulator knows.
 RICH = (
     *("IMAP4rev1", "AUTH=PLAIN", "AUTH=XOAUTH2", "SASL-IR", "LITERAL+", "ID", "NAMESPACE", "UNSELECT", "UIDPLUS"),
-    *("MULTIAPPEND", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CONDSTORE", "ESEARCH"),
+    *("MULTIAPPEND", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CONDSTORE", "ESEARCH", "MOVE"),
 )
 
 SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.support.imap_sim import folders, logins, messages
+from tests.support.imap_sim import changes, folders, logins, messages
 from tests.support.imap_sim.session import Command, State
 
 COMMANDS: Mapping[str, Command] = {
@@ -29,4 +29,8 @@ COMMANDS: Mapping[str, Command] = {
     "APPEND": Command(messages.append, State.LOGGED_IN),
     "UID FETCH": Command(messages.uid_fetch, State.SELECTED),
     "UID SEARCH": Command(messages.uid_search, State.SELECTED),
+    "UID STORE": Command(changes.uid_store, State.SELECTED),
+    "UID COPY": Command(changes.uid_copy, State.SELECTED),
+    "UID MOVE": Command(changes.uid_move, State.SELECTED),
+    "UID EXPUNGE": Command(changes.uid_expunge, State.SELECTED),
 }
