@@ -152,16 +152,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Measures(sessions, check, passes, folders, validations, plans),
         ),
         chunks=Chunks(
-            sessions,
-            check,
-            passes,
-            folders,
-            ledger,
-            Moves(storage),
-            storage.queues,
-            storage.blobs,
-            categories,
-            clock,
+            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
         ),
         sync=sync,
         watch=Watch(

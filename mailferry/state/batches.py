@@ -203,6 +203,7 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        held=mailbox.held,
         throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
         endpoint=mailbox.endpoint,
