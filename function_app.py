@@ -11,8 +11,12 @@ from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
+from functions.plan_jobs import blueprint as plan_jobs
+from functions.plans import blueprint as plans
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
+from functions.trials import blueprint as trials
+from functions.validation import blueprint as validation
 from functions.watch import blueprint as watch
 from mailferry.identity import sign_in_in_front
 
@@ -26,5 +30,20 @@ check_settings()
 app = func.FunctionApp(
     http_auth_level=func.AuthLevel.ANONYMOUS if sign_in_in_front() else func.AuthLevel.FUNCTION,
 )
-for blueprint in (intake, mailbox_jobs, folder_jobs, poison, sync, watch, api, files, dashboard):
+_BLUEPRINTS = (
+    intake,
+    mailbox_jobs,
+    folder_jobs,
+    plan_jobs,
+    poison,
+    sync,
+    watch,
+    api,
+    files,
+    plans,
+    trials,
+    validation,
+    dashboard,
+)
+for blueprint in _BLUEPRINTS:
     app.register_functions(blueprint)

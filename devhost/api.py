@@ -13,8 +13,8 @@ from devhost.worker import Value, Worker
 
 #: Statuses in which a mailbox has arrived.
 ARRIVED = frozenset({"Synced", "Completed", "CompletedWithWarnings"})
-#: Statuses in which nothing more happens by itself.
-AT_REST = ARRIVED | {"Failed", "IncrementalFailed", "Stopped"}
+#: Statuses in which nothing more happens by itself, or only after a long wait.
+AT_REST = ARRIVED | {"Failed", "IncrementalFailed", "Stopped", "Removing"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The HTTP API's files: CSVs and options in, reports out."""
 
-import json
 from dataclasses import asdict
 
 import azure.functions as func
 
+from functions.answers import answer
 from functions.engine import services
 from functions.handling import handled
 from mailferry.errors import BatchRefused, FileRefused, ReportTooLarge
@@ -26,12 +26,12 @@ def put_file(request: func.HttpRequest, context: func.Context) -> func.HttpRespo
         placed = services().files.put(request.route_params["name"], request.get_body())
     except StructureRefused as refused:
         problems: list[Json] = [asdict(problem) for problem in refused.problems[:SHOWN]]
-        return _answer({"error": refused.cause, "remedy": refused.remedy, "problems": problems}, 400)
+        return answer({"error": refused.cause, "remedy": refused.remedy, "problems": problems}, 400)
     except (FileRefused, BatchRefused) as refused:
-        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
+        return answer({"error": refused.cause, "remedy": refused.remedy}, 400)
     if placed is None:
-        return _answer({"error": _BUSY, "remedy": _BUSY_REMEDY}, 409)
-    return _answer(asdict(placed), 201)
+        return answer({"error": _BUSY, "remedy": _BUSY_REMEDY}, 409)
+    return answer(asdict(placed), 201)
 
 
 @blueprint.route("files/{name}", trigger_arg_name="request", methods=["GET"])
@@ -41,10 +41,10 @@ def file(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     try:
         lying = services().files.get(name)
     except FileRefused as refused:
-        return _answer({"error": refused.cause, "remedy": refused.remedy}, 400)
+        return answer({"error": refused.cause, "remedy": refused.remedy}, 400)
     if lying is None:
-        return _answer({"error": f"{name!r} is not there, or was taken in.", "remedy": _LIST}, 404)
-    return _answer(asdict(lying))
+        return answer({"error": f"{name!r} is not there, or was taken in.", "remedy": _LIST}, 404)
+    return answer(asdict(lying))
 
 
 @blueprint.route("batches/{batch}/reports", trigger_arg_name="request", methods=["GET"])
@@ -53,9 +53,9 @@ def reports(request: func.HttpRequest, context: func.Context) -> func.HttpRespon
     batch = request.route_params["batch"]
     found = services().shelf.list(batch)
     if found is None:
-        return _answer({"error": f"There is no batch {batch!r}.", "remedy": _LIST}, 404)
+        return answer({"error": f"There is no batch {batch!r}.", "remedy": _LIST}, 404)
     listed: list[Json] = [{**asdict(each), "modified": each.modified.isoformat()} for each in found]
-    return _answer({"batch": batch, "reports": listed})
+    return answer({"batch": batch, "reports": listed})
 
 
 @blueprint.route("batches/{batch}/reports/{file}", trigger_arg_name="request", methods=["GET"])
@@ -65,11 +65,7 @@ def report(request: func.HttpRequest, context: func.Context) -> func.HttpRespons
     try:
         found = services().shelf.read(batch, name)
     except ReportTooLarge as large:
-        return _answer({"error": large.cause, "remedy": large.remedy}, 413)
+        return answer({"error": large.cause, "remedy": large.remedy}, 413)
     if found is None:
-        return _answer({"error": f"The batch {batch!r} has no report {name!r}.", "remedy": _LIST}, 404)
+        return answer({"error": f"The batch {batch!r} has no report {name!r}.", "remedy": _LIST}, 404)
     return func.HttpResponse(found.data, headers=dict(found.headers), mimetype=found.content_type)
-
-
-def _answer(body: Json, status: int = 200) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(body, ensure_ascii=False), status_code=status, mimetype="application/json")

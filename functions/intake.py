@@ -1,4 +1,4 @@
-"""A CSV dropped in the container `batches` becomes a batch."""
+"""A CSV dropped in the container `batches` becomes a batch, one in its folder `plans` a plan."""
 
 import azure.functions as func
 
@@ -17,4 +17,4 @@ blueprint = func.Blueprint()
 @handled
 def intake(csv: func.InputStream, context: func.Context) -> None:
     # The service reads the blob itself: content and ETag must belong together, and events may come late or twice.
-    services().intake.take((csv.name or "").removeprefix("batches/"))
+    services().drops.take((csv.name or "").removeprefix("batches/"))

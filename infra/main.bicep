@@ -84,7 +84,7 @@ param alwaysReadyInstances int = 0
 @description('What an update does to running copies: Recreate ends them (they go on from their checkpoint within minutes), RollingUpdate (a preview of Azure) lets them finish.')
 param updateStrategy string = 'Recreate'
 
-@description('Optional: client id of an app registration of yours. With it, the HTTP API asks for its Entra tokens, in addition to a function key.')
+@description('Optional: client id of an app registration of yours. With it, dashboard and HTTP API ask for Entra sign-in and a role (docs/dashboard.md) instead of a function key.')
 param apiClientId string = ''
 
 // ---------------------------------------------------------------- the network
@@ -148,12 +148,14 @@ var addresses = empty(uploadAddresses) ? [] : split(replace(uploadAddresses, ' '
 
 // The names that the code uses: mailferry/state, mailferry/intake, mailferry/report.
 var containers = ['batches', 'reports']
-var tables = ['batches', 'domains', 'endpoints', 'mailboxes', 'notices']
+var tables = ['batches', 'domains', 'endpoints', 'mailboxes', 'notices', 'plans']
 var queues = [
   'mailbox-jobs'
   'mailbox-jobs-poison'
   'folder-jobs'
   'folder-jobs-poison'
+  'plan-jobs'
+  'plan-jobs-poison'
   // Where the platform puts events about CSVs that its blob trigger gave up on; the watch finds the CSVs themselves.
   'webjobs-blobtrigger-poison'
 ]
@@ -373,6 +375,7 @@ output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output HEALTH_URL string = 'https://${functionApp.outputs.hostName}/api/health'
+output DASHBOARD_URL string = 'https://${functionApp.outputs.hostName}/api/dashboard'
 output MIGRATION_STORAGE_NAME string = migrationStorage.outputs.name
 output BATCHES_URL string = '${migrationStorage.outputs.blobEndpoint}batches'
 output REPORTS_URL string = '${migrationStorage.outputs.blobEndpoint}reports'

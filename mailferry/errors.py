@@ -13,6 +13,7 @@ MailferryError
 │   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
 │   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
+│   │   │   └── BudgetSpent        the bytes that a source gives for a time were read: waits until there are more
 │   │   ├── MailboxFull            no room in the target mailbox: waits until somebody makes some
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
@@ -25,6 +26,7 @@ MailferryError
 ├── KeyUnavailable                 Key Vault does not serve the wrapping key: waited for, however long that takes
 ├── BatchBusy                      mailboxes or a CSV of the batch are at work, and what was asked for must wait
 ├── OperationRefused               there is no such operation, batch or mailbox
+│   └── PlanRefused                the plan is not at a stage for that
 ├── FileRefused                    a file that the HTTP API does not take, by its name or size
 ├── ReportTooLarge                 a report that does not go over HTTP
 ├── RequestRefused                 a request of the HTTP API asks for what there is not
@@ -33,10 +35,15 @@ MailferryError
 ├── DnsFailed                      the public DNS did not tell who answers for a domain
 ├── TemplateRefused                a template of messages can't be used
 ├── SenderRefused                  nothing can be sent as this sender
-└── MessageNotSent                 one message was not sent, and will not be
+├── MessageNotSent                 one message was not sent, and will not be
+├── DirectoryRefused               a user or licence could not be made, looked for or assigned
+├── TrialRefused                   a test message can't be sent as things are
+└── SmtpFailed                     the server that the MX names did not take a test message
 """
 
 from __future__ import annotations
+
+from typing import TypeGuard
 
 #: How a target mailbox gets room.
 ROOM_REMEDY = (
@@ -122,6 +129,10 @@ class Busy(Transient):
         self.delay = delay
 
 
+class BudgetSpent(Busy):
+    """The source gives no more bytes for now, by its own word or by the endpoint's budget. Goes on by itself."""
+
+
 class MailboxFull(Transient):
     """The target mailbox is over its quota (RFC 5530 OVERQUOTA). Goes on by itself once there is room."""
 
@@ -199,6 +210,10 @@ class OperationRefused(MailferryError):
     """An operation names what is not there: the operation itself, a batch, or a mailbox of it. Nothing was changed."""
 
 
+class PlanRefused(OperationRefused):
+    """What was asked of a plan can't be done at its stage. Nothing was changed."""
+
+
 class FileRefused(MailferryError):
     """A file for the container `batches` has a name or a size that is not taken. Nothing was put there."""
 
@@ -235,3 +250,24 @@ class SenderRefused(MailferryError):
 
 class MessageNotSent(MailferryError):
     """Microsoft 365 refused this one message for good."""
+
+
+class DirectoryRefused(MailferryError):
+    """Entra did not do what was asked for a user or licence; with `of_all`, it would do it for nobody."""
+
+    def __init__(self, cause: str, remedy: str, *, of_all: bool = False) -> None:
+        super().__init__(cause, remedy)
+        self.of_all = of_all
+
+
+class TrialRefused(MailferryError):
+    """A test message would show nothing as things are: no sender, or the MX leads elsewhere. Nothing was sent."""
+
+
+class SmtpFailed(MailferryError):
+    """The server that a domain's MX names was not reached, or did not take the message."""
+
+
+def is_throttling(error: MailferryError) -> TypeGuard[Busy | ConnectionLost]:
+    """Whether a server asked for a pause: one that throttles says so and goes on, or says so and hangs up."""
+    return isinstance(error, Busy) or (isinstance(error, ConnectionLost) and bool(error.delay))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mailferry.imap.values import FolderStatus
 
@@ -22,6 +22,7 @@ class Homes:
         self._labels: dict[bytes, int] = {}
         self._uids = array("I")
         self._homes = array("H")
+        self._statuses: dict[bytes, FolderStatus] = {}
 
     @property
     def labels(self) -> Collection[bytes]:
@@ -30,6 +31,7 @@ class Homes:
 
     def add(self, homes: Iterable[tuple[int, bytes]]) -> None:
         """Messages with their homes, by ascending UIDs above all that are known."""
+        self._statuses = {}
         for uid, label in homes:
             self._uids.append(uid)
             self._homes.append(self._labels.setdefault(label, len(self._labels)))
@@ -37,19 +39,20 @@ class Homes:
     def members(self, label: bytes, first: int, last: int) -> Sequence[int]:
         """The UIDs from `first` to `last` that are at home in this label, ascending."""
         home = self._labels.get(label)
-        if home is None:
-            return ()
         low, high = bisect_left(self._uids, first), bisect_right(self._uids, last)
-        return [self._uids[at] for at in range(low, high) if self._homes[at] == home]
+        return array("I", (self._uids[at] for at in range(low, high) if self._homes[at] == home))
 
-    def statuses(self) -> dict[bytes, FolderStatus]:
+    def statuses(self) -> Mapping[bytes, FolderStatus]:
         """What STATUS of each label's folder would tell. Its UIDNEXT follows its own last message, so that it moves
         only when there is a new one."""
-        counts, last = [0] * len(self._labels), [0] * len(self._labels)
-        for uid, home in zip(self._uids, self._homes, strict=True):
-            counts[home] += 1
-            last[home] = uid
-        return {label: FolderStatus(self.uidvalidity, last[at] + 1, counts[at]) for label, at in self._labels.items()}
+        if not self._statuses:
+            counts, last = [0] * len(self._labels), [0] * len(self._labels)
+            for uid, home in zip(self._uids, self._homes, strict=True):
+                counts[home] += 1
+                last[home] = uid
+            labels = self._labels.items()
+            self._statuses = {name: FolderStatus(self.uidvalidity, last[at] + 1, counts[at]) for name, at in labels}
+        return self._statuses
 
     def status(self, label: bytes) -> FolderStatus:
         """The same of one label; an empty folder for one that is nobody's home."""

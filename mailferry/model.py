@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
+from mailferry.budget import UNSAID, Budget
 from mailferry.imap.values import Security, Server
 
 
@@ -43,6 +44,7 @@ class Endpoint:
     security: Security = Security.SSL
     check_certificate: bool = True
     max_concurrent: int = 20
+    budget: Budget = UNSAID
     quirks: str = ""
 
     @property
@@ -97,6 +99,19 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """How often each end made a mailbox wait, because it was asked too much of, and for how many seconds in all."""
+
+    source: int = 0
+    source_seconds: float = 0.0
+    target: int = 0
+    target_seconds: float = 0.0
+
+    def __add__(self, other: Throttled) -> Throttled:
+        return Throttled(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxLine:
     """One mailbox as screens and reports list it: what it is doing, why, since when, and what to do next."""
 
@@ -117,7 +132,10 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    held: str = ""  #: how it is stopped, as `state.mailboxes.Held` has it
+    throttled: Throttled = Throttled()
     to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
+    endpoint: str = ""  #: id of its source server, which the batch's options may name another of by now
 
 
 class ItemKind(StrEnum):

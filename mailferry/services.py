@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
+from mailferry.cutover.trial import MxTrials
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
@@ -21,11 +22,20 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.notify.rounds import Notifications
+from mailferry.planning.drops import Drops
+from mailferry.planning.measuring import Measuring
+from mailferry.planning.plans import Planning
+from mailferry.planning.proposing import Proposing
+from mailferry.planning.reading import Reading
+from mailferry.planning.starting import Starting
+from mailferry.provision.directory import Directory
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.report.shelf import Shelf
 from mailferry.report.status import StatusPages
+from mailferry.report.validation import ValidationReports
 from mailferry.secrets.key_vault import VaultKey
 from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.remembered import Remembered
@@ -34,6 +44,7 @@ from mailferry.settings import Settings
 from mailferry.source.google_tokens import GoogleTokens
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
@@ -43,7 +54,12 @@ from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
 from mailferry.state.notices import Notices
+from mailferry.state.plans import Plans as PlansState
+from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
+from mailferry.state.trials import Trials
+from mailferry.state.validations import Validations
+from mailferry.target.categories import Categories
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
@@ -52,7 +68,10 @@ from mailferry.telemetry.addresses import Addresses
 from mailferry.telemetry.credentials import Credentials
 from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
+from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.gmail_labels import GmailLabels
+from mailferry.transfer.label_categories import LabelCategories
+from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -72,6 +91,10 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    trials: MxTrials
+    planning: Planning
+    drops: Drops
+    validation: ValidationReports
     files: Files
     shelf: Shelf
 
@@ -82,13 +105,20 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
     ledger, admission = Ledger(storage), Admission(storage, clock)
-    reports = Reports(batches, folders, ledger, storage.blobs, clock)
+    validations = Validations(storage)
+    validation = ValidationReports(
+        batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
+    )
+    reports = Reports(batches, mailboxes, folders, ledger, Progress(storage), storage.blobs, validation, clock)
     passes = Passes(mailboxes, folders, batches, admission, reports, settings.limits, told, clock)
     tokens = _tokens(settings)
     google = GoogleTokens(settings.google, clock) if settings.google else None
     homes = HomeStore(storage)
-    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes)
+    sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
+    labels = LabelLists(storage.blobs)
+    writer = Categories(graph) if graph else None
+    categories = LabelCategories(labels, batches, mailboxes, storage.tables, writer)
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
@@ -104,15 +134,26 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         settings.limits.message_bytes,
         clock,
     )
-    removal = Removal(mailboxes, folders, batches, reports, clock)
+    planning = _planning(settings, storage, intake, admission, keys, clock)
+    removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
+    plans = FolderPlans(check, GmailLabels(homes, labels))
     return Services(
         intake=intake,
         plans=Plans(
-            sessions, check, passes, folders, ledger, storage.queues, GmailLabels(homes, LabelLists(storage.blobs))
+            sessions,
+            check,
+            passes,
+            folders,
+            ledger,
+            storage.queues,
+            plans,
+            Measures(sessions, check, passes, folders, validations, plans),
         ),
-        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
+        chunks=Chunks(
+            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+        ),
         sync=sync,
         watch=Watch(
             mailboxes,
@@ -129,6 +170,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Rotation(batches, keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
+            planning,
+            Provisioning(Directory(graph) if graph else None, storage.blobs, clock),
             storage.queues,
             storage.blobs,
             clock,
@@ -138,6 +181,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
+        planning=planning,
+        drops=Drops(intake, planning),
+        validation=validation,
         files=Files(batches, storage.blobs),
         shelf=Shelf(batches, storage.blobs),
     )
@@ -148,6 +195,23 @@ def _default_endpoint(settings: Settings) -> Endpoint | None:
     if server is None:
         return None
     return Endpoint(server.host, server.port, server.security, server.check_certificate, settings.source_max_concurrent)
+
+
+def _planning(
+    settings: Settings, storage: Storage, intake: Intake, admission: Admission, keys: KeyWrapper, clock: Clock
+) -> Planning:
+    plans, seconds = PlansState(storage), settings.limits.chunk_seconds
+    return Planning(
+        plans,
+        Reading(plans, intake, storage.queues),
+        Measuring(plans, admission, keys, seconds, settings.target.timeout),
+        Proposing(plans, intake, storage.blobs),
+        Starting(plans, intake, storage.blobs, seconds),
+        storage.queues,
+        storage.blobs,
+        settings.limits.stalled_seconds,
+        clock,
+    )
 
 
 def _outbox(settings: Settings, graph: Graph | None) -> Outbox | None:

@@ -17,8 +17,10 @@ app and what to run next in Exchange Online.
                   (User.Read.All, MailboxSettings.Read, Mail.ReadBasic.All; all of them only read)
   --notify        also give the Microsoft Graph app role Mail.Send, for messages to users and administrators; it holds for
                   every mailbox of the tenant: docs/notifications.md says how to give it for one
+  --provision     also give the Microsoft Graph app roles with which users are made and licensed from a CSV
+                  (User.ReadWrite.All, Organization.Read.All); take them away afterwards (docs/provisioning.md)
   --name NAME     display name of the app registration (Mailferry)
-  --remove        take it all away again; with --identity-only, the app roles (those of --graph and --notify only with these)
+  --remove        take it all away again; with --identity-only, the app roles (those of --graph, --notify and --provision only with these)
   --what-if       only say what would be done
   --help
 
@@ -31,6 +33,7 @@ readonly EXCHANGE_APP=00000002-0000-0ff1-ce00-000000000000
 readonly GRAPH_APP=00000003-0000-0000-c000-000000000000
 readonly READ_ROLES='User.Read.All MailboxSettings.Read Mail.ReadBasic.All'
 readonly NOTIFY_ROLES='Mail.Send'
+readonly PROVISION_ROLES='User.ReadWrite.All Organization.Read.All'
 readonly TAG=mailferry       # marks an app registration as made here: no other one is ever changed or removed
 readonly CREDENTIAL=mailferry
 readonly PENDING='(new)'     # stands for an id that --what-if can't know
@@ -226,6 +229,7 @@ while [ $# -gt 0 ]; do
       shift ;;
     --identity-only) app_wanted=no ;;
     --graph) graph_roles="$graph_roles $READ_ROLES" ;;
+    --provision) graph_roles="$graph_roles $PROVISION_ROLES" ;;
     --notify) graph_roles="$graph_roles $NOTIFY_ROLES" ;;
     --remove) removing=yes ;;
     --what-if) what_if=yes ;;

@@ -1,5 +1,6 @@
-// Entra sign-in in front of the HTTP API, by tokens only: no browser is led to a login page, so there is no client
-// secret. A caller needs a token of this app registration *and* a function key.
+// Entra sign-in in front of the HTTP API: a session of the dashboard's, or a token of this app registration. The app then
+// asks for the role reader or operator instead of a function key. Browsers bring an ID token back from the login page
+// (the registration must issue them), so there is no client secret.
 param functionAppName string
 param clientId string
 
@@ -15,8 +16,9 @@ resource settings 'Microsoft.Web/sites/config@2025-05-01' = {
     globalValidation: {
       requireAuthentication: true
       unauthenticatedClientAction: 'Return401'
-      // Event Grid brings a key instead of a token, and the health page is for everybody.
-      excludedPaths: ['/runtime/webhooks/blobs', '/api/health']
+      // Event Grid brings a key instead of a token. The health page is for everybody, and so is the dashboard's own: it
+      // holds no data, and leads to the login page.
+      excludedPaths: ['/runtime/webhooks/blobs', '/api/health', '/api/dashboard', '/api/dashboard/*']
     }
     httpSettings: { requireHttps: true }
     identityProviders: {

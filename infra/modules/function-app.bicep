@@ -68,8 +68,8 @@ var settings = {
   PYTHON_ENABLE_OPENTELEMETRY: 'true'
   TELEMETRY_ADDRESSES: telemetryAddresses
 
-  // At least four times batchSize + newBatchThreshold of host.json.
-  PYTHON_THREADPOOL_THREAD_COUNT: '16'
+  // At least five times batchSize + newBatchThreshold of host.json.
+  PYTHON_THREADPOOL_THREAD_COUNT: '20'
 
   KEY_VAULT_KEY_ID: keyId
 
@@ -131,7 +131,7 @@ resource app 'Microsoft.Web/sites@2025-05-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
-    // Event Grid calls in from outside. What is behind the address asks for a key, and with apiClientId for a token.
+    // Event Grid calls in from outside. What is behind the address asks for a key, or with apiClientId for sign-in.
     publicNetworkAccess: 'Enabled'
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {

@@ -56,17 +56,16 @@ def _confirm(operation: str, batch: str, mailboxes: list[str], out: Output) -> N
 def _ids(api: Api, batch: str, addresses: Iterable[str]) -> list[str]:
     """The ids of these target addresses. Raises CommandFailed for the first that the batch does not have, so that
     nothing is done for any of them."""
-    wanted = {address.casefold(): address for address in addresses}
-    found: dict[str, str] = {}
-    for page in api.pages("batches", batch):
+    return [_id(api, batch, address) for address in dict.fromkeys(addresses)]
+
+
+def _id(api: Api, batch: str, address: str) -> str:
+    for page in api.pages("batches", batch, search=address):
         for mailbox in page["mailboxes"]:
-            if (key := str(mailbox["address"]).casefold()) in wanted:
-                found[key] = str(mailbox["id"])
-    for key, address in wanted.items():
-        if key not in found:
-            cause = f"The batch {batch!r} has no mailbox {address!r}."
-            raise CommandFailed(Exit.MISSING, cause, f"python -m mailferry status {batch} --all lists what it has.")
-    return list(found.values())
+            if str(mailbox["address"]).casefold() == address.casefold():
+                return str(mailbox["id"])
+    cause = f"The batch {batch!r} has no mailbox {address!r}."
+    raise CommandFailed(Exit.MISSING, cause, f"python -m mailferry status {batch} --all lists what it has.")
 
 
 def _together(answers: list[Document]) -> Document:

@@ -59,8 +59,8 @@ def _batch_view(batch: Document, most: int) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble("Batch ", (plain(batch["batch"]).plain, "bold"), ": ", status_text(batch["status"])),
         plain(
-            f"{number(len(found))} mailboxes, {number(settled(batch))} of {number(batch['messages'])} messages "
-            f"done ({_share(batch)}), {number(batch['skipped'])} skipped, {human_bytes(batch['bytes'])}."
+            f"Mailboxes: {number(len(found))}. Messages done: {number(settled(batch))} of {number(batch['messages'])}, "
+            f"{number(batch['skipped'])} of them skipped. Data: {human_bytes(batch['bytes'])}."
         ),
     ]
     if batch["refused"]:

@@ -57,9 +57,9 @@ def _looks(api: Api, batch: str | None, interval: float, out: Output) -> Iterato
 
 
 def _without_mailboxes(batch: Document) -> Document:
-    return {name: value for name, value in batch.items() if name not in ("mailboxes", "next")} | {
-        "mailboxes": sum(batch["by_status"].values())
-    }
+    """The batch as the list of batches has it."""
+    kept = {name: value for name, value in batch.items() if name not in ("matches", "first", "next")}
+    return {**kept, "mailboxes": sum(batch["by_status"].values())}
 
 
 def _at_rest(batch: Document) -> bool:

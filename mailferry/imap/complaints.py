@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailferry.errors import ROOM_REMEDY, Busy, ConnectionLost, LoginRefused, MailboxFull, ServerError
+from mailferry.errors import ROOM_REMEDY, BudgetSpent, Busy, ConnectionLost, LoginRefused, MailboxFull, ServerError
 from mailferry.imap.values import LoginKind, Server
 
 #: Seconds to stay away from a server that locked the account after too many wrong logins.
@@ -20,6 +20,9 @@ DOUBT_SECONDS = 900.0
 #: Seconds to stay away from a mailbox whose allowance for a day is used up. Gmail locks for up to 24 hours, and five
 #: tries must last longer.
 ALLOWANCE_SECONDS = 6 * 3600.0
+#: Seconds to stay away from a server that answers, but says that it slows us down: the longest that Dovecot keeps from
+#: Gmail between two commands when that says so.
+SLOWED_SECONDS = 16.0
 #: The longest a server may put us off, in seconds. Exchange never says more than 300.
 LONGEST_BACKOFF = 3600.0
 #: Seconds on top of what it says: who comes back too early is counted again, and Exchange says 300 and takes longer.
@@ -114,7 +117,7 @@ ANY = (
     _rule(r"received in invalid state", ConnectionLost, "has forgotten the session", SESSION_REMEDY),
     _rule(
         r"bandwidth limit",
-        Busy,
+        BudgetSpent,
         "gives this mailbox no more today",
         "Nothing has to be done: Mailferry looks again every six hours. Gmail gives 2,500 MB in 24 hours over IMAP; "
         "until the lock ends, the owner's other mail programs may be locked out as well.",

@@ -32,6 +32,11 @@ from mailferry.imap.values import Security, Server
 TEXT_LIMIT = 300
 
 _TLS_REMEDY = "Check port and security: 993 goes with ssl, 143 with starttls or none."
+#: Of servers that hang up without a word, before TLS or before a greeting.
+_CROWDED_REMEDY = (
+    "If it worked before, the server has as many connections from our address as it allows (Courier: MAXPERIP): lower "
+    "max_concurrent, or raise its limit."
+)
 #: How imaplib and IMAPClient, which ask for capabilities, ID and NAMESPACE, pack what the server said.
 _PACKED = re.compile(
     r"(?:[A-Z]+ command error: (?:NO|BAD) \[b['\"]|(?:namespace|id|capability) failed: |command: [A-Z]+ => )"
@@ -63,6 +68,13 @@ def of_refusal(server: Server, text: bytes) -> ServerError | None:
             server.side, f"{server.host} throttles this mailbox: {words}", complaints.THROTTLE_REMEDY, delay=delay
         )
     return complaints.first_fitting(complaints.ANY, server, words)
+
+
+def of_throttling(server: Server) -> Busy:
+    """The command was carried out, but with `[THROTTLED]`: the next ones will take ever longer (Gmail)."""
+    return Busy(
+        server.side, f"{server.host} slows us down", complaints.THROTTLE_REMEDY, delay=complaints.SLOWED_SECONDS
+    )
 
 
 def of_command(server: Server, doing: str, text: bytes) -> ServerError:
@@ -226,7 +238,10 @@ def of_opening(server: Server, error: OSError | UnicodeError) -> ServerError:
             f"{where} did not answer within {server.timeout:.3g} s",
             "Check the host, the port, and that the server's firewall lets the function app's addresses in.",
         )
-    return Unreachable(server.side, f"{where} can't be reached: {_reason(error)}", "Check host, port and firewall.")
+    remedy = "Check host, port and firewall."
+    if isinstance(error, ConnectionResetError):
+        remedy += f" {_CROWDED_REMEDY}"
+    return Unreachable(server.side, f"{where} can't be reached: {_reason(error)}", remedy)
 
 
 def of_no_greeting(server: Server, lost: ServerError) -> ServerError:
@@ -236,7 +251,7 @@ def of_no_greeting(server: Server, lost: ServerError) -> ServerError:
         if server.security is Security.SSL
         else "If this port speaks TLS from the first byte (993), set security to ssl."
     )
-    return Unreachable(server.side, f"No greeting on port {server.port}: {lost.cause}", remedy)
+    return Unreachable(server.side, f"No greeting on port {server.port}: {lost.cause}", f"{remedy} {_CROWDED_REMEDY}")
 
 
 def of_missing_starttls(server: Server) -> Permanent:
@@ -307,7 +322,8 @@ def _of_handshake(server: Server, error: ssl.SSLError) -> ServerError:
         return Permanent(
             server.side, f"{server.host} only speaks TLS versions older than 1.2", "Enable TLS 1.2 on the server."
         )
-    return Unreachable(server.side, f"TLS with {server.host} failed: {_reason(error)}", _TLS_REMEDY)
+    remedy = f"{_TLS_REMEDY} {_CROWDED_REMEDY}"
+    return Unreachable(server.side, f"TLS with {server.host} failed: {_reason(error)}", remedy)
 
 
 def _reason(error: BaseException) -> str:

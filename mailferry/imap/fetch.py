@@ -127,6 +127,8 @@ def _fetched(session: Session, uids: bytes, items: bytes, held_limit: int = HELD
                 uid = number(found.get(b"UID"))
                 if uid is not None:
                     yield uid, found
-            elif response.tagged and response.kind != b"OK":
+            elif response.tagged and response.kind == b"OK":
+                session.slowed = session.slowed or b"[THROTTLED]" in response.text
+            elif response.tagged:
                 known = failures.of_refusal(session.server, response.text)
                 raise known or FetchRefused(failures.one_line(response.text))

@@ -12,7 +12,7 @@ from mailferry.imap.connection import Connection
 from mailferry.imap.fetch import FetchRefused, last_uid
 from mailferry.imap.response import ListEntry, Response, list_entry, number, response_code, status_items
 from mailferry.imap.session import Result
-from mailferry.imap.values import FolderStatus, ListedFolder
+from mailferry.imap.values import FolderSize, FolderStatus, ListedFolder
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,19 @@ def folder_status(connection: Connection, name: bytes) -> FolderStatus:
     for response in result.of(b"STATUS"):
         found.update(status_items(response))
     return _status(found)
+
+
+def folder_size(connection: Connection, name: bytes) -> FolderSize | None:
+    """STATUS with SIZE (RFC 8438); None where the server doesn't offer it, or tells no size. Raises `FolderGone`."""
+    if not connection.has("STATUS=SIZE"):
+        return None
+    result = connection.run(b"STATUS", connection.name_argument(name), b"(MESSAGES SIZE)")
+    if not result.ok:
+        raise no_folder(connection, name, result.text)
+    found: dict[bytes, int] = {}
+    for response in result.of(b"STATUS"):
+        found.update(status_items(response))
+    return FolderSize(found.get(b"MESSAGES", 0), found[b"SIZE"]) if b"SIZE" in found else None
 
 
 def open_folder(connection: Connection, command: bytes, name: bytes) -> tuple[FolderStatus, Result]:

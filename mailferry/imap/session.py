@@ -83,6 +83,8 @@ class Session:
         self.unasked = NON_SYNCHRONISING_MOST
         #: The server's words when it has said BYE.
         self.bye: bytes | None = None
+        #: Whether the server has carried out a command and said that it slows us down.
+        self.slowed = False
         self._tags = 0
         self._outstanding: set[bytes] = set()
         self._completed: dict[bytes, Response] = {}

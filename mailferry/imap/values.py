@@ -122,6 +122,14 @@ class FolderStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderSize:
+    """How many messages a folder holds, and how many bytes they have together (STATUS=SIZE, RFC 8438)."""
+
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSize:
     """A message's UID and its RFC822.SIZE, which some servers only estimate.
 

@@ -49,6 +49,8 @@ class Wire:
         self.socket = sock
         self.server = server
         self.closed = False
+        #: Bytes that came so far, after they were inflated.
+        self.received = 0
         #: Bytes of the largest literal that is read; see `read_response`.
         self.held_limit = HELD_LIMIT
         self.pace = Pace()
@@ -204,6 +206,7 @@ class Wire:
         Raises `EOFError` at the end, `OSError`, and `ProtocolError`.
         """
         self._make_room()
+        before = self._end
         try:
             if self._deflate:
                 self._take_deflated(self._deflate)
@@ -213,6 +216,7 @@ class Wire:
             return select.POLLIN
         except ssl.SSLWantWriteError:
             return select.POLLOUT
+        self.received += self._end - before
         return 0
 
     def _take_deflated(self, deflate: Deflate) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
@@ -16,6 +17,7 @@ from mailferry.imap.connection import Connection
 from mailferry.intake.endpoint_options import Source, read_endpoint
 from mailferry.model import Endpoint
 from mailferry.source.introduction import Introduction, introduction_of
+from mailferry.source.profile import Profile, profile_of
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now
@@ -50,11 +52,11 @@ class EndpointFiles:
         there = [(blob.name, blob.etag) for blob in self.blobs.list(self.container, FOLDER)]
         known = {FOLDER + definition.file: definition for definition in self.definitions.all()}
         changed = [name for name, etag in there if name not in known or known[name].etag != etag]
-        taken = [definition for name in changed if (definition := self._take(name))]
+        taken = [definition for name in changed if (definition := _each(self._take, name))]
         untried = [known[name] for name, _ in there if name in known and name not in changed]
         to_try = [one for one in (*taken, *untried) if not one.refused and one.tested != one.etag]
         with ThreadPoolExecutor(_TRIES) as pool:
-            list(pool.map(self._try, to_try[:_TRIES]))
+            list(pool.map(partial(_each, self._try), to_try[:_TRIES]))
 
     def named(self, name: str) -> Source:
         """The endpoint as its newest file says. Raises `BatchRefused`."""
@@ -111,13 +113,13 @@ class EndpointFiles:
             "elsewhere": self._elsewhere(name, endpoint),
         }
         try:
-            met = _met(endpoint)
+            met, quirks = _met(endpoint)
         except ServerError as error:
             answer |= {"ok": False, "why": error.cause, "remedy": error.remedy}
         else:
             answer |= {"ok": True, "why": "The server answers. Whether logins work, the option validate shows."}
             answer |= {"remedy": "", "software": met.software, "identification": met.identification}
-            answer |= {"greeting": met.greeting, "capabilities": list(met.capabilities)}
+            answer |= {"greeting": met.greeting, "capabilities": list(met.capabilities), "quirks": quirks}
         self._answer(definition.file, answer)
         self.definitions.write(replace(definition, tested=definition.etag))
 
@@ -134,6 +136,15 @@ class EndpointFiles:
         whole = {"endpoint": name, "at": self.clock().isoformat(), **answer}
         data = json.dumps(whole, ensure_ascii=False, indent=2).encode()
         self.blobs.write(self.answers, f"{FOLDER}{name}{_SUFFIX}", data, "application/json")
+
+
+def _each[A, B](work: Callable[[A], B], thing: A) -> B | None:
+    """Do it; one file that storage fails for must not keep the watch from the others."""
+    try:
+        return work(thing)
+    except Exception:
+        log.exception("A definition of an endpoint could not be dealt with; the next round tries again.")
+        return None
 
 
 def _read(file: str, blob: Blob) -> Source:
@@ -158,8 +169,12 @@ def _addresses(endpoint: Endpoint) -> list[str]:
     return []
 
 
-def _met(endpoint: Endpoint) -> Introduction:
-    """What the server says before anybody logs in. Raises what is wrong with host, port, protection or certificate."""
+def _met(endpoint: Endpoint) -> tuple[Introduction, dict[str, object]]:
+    """What the server says before anybody logs in, and what is done otherwise for it, as fields of its profile.
+
+    Raises what is wrong with host, port, protection or certificate.
+    """
     server = endpoint.server(_TRY_SECONDS)
     with Connection(server, opened(server)) as connection:
-        return introduction_of(connection)
+        plain, known = asdict(Profile()), asdict(profile_of(connection, endpoint.quirks))
+        return introduction_of(connection), {name: value for name, value in known.items() if value != plain[name]}

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay, Security
+from mailferry.intake.budget_options import budget
 from mailferry.intake.json_object import JsonObject, check_keys, parsed, wrong
 from mailferry.intake.login_options import login_way
 from mailferry.intake.quirk_options import quirks
@@ -27,7 +28,7 @@ from mailferry.model import Endpoint
 MAX_CONCURRENT = 1000  #: more mailboxes at once than any source server bears
 
 #: Keys of an endpoint.
-ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "login", "quirks")
+ENDPOINT_KEYS = ("host", "port", "security", "certificate", "max_concurrent", "budget", "login", "quirks")
 #: Keys of an endpoint that has a definition of its own.
 _NAMED_KEYS = ("name", "login")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
@@ -137,6 +138,7 @@ def endpoint(section: JsonObject, path: str, default: Endpoint | None, problems:
         value(
             "max_concurrent", _whole(MAX_CONCURRENT), base.max_concurrent, f"a whole number from 1 to {MAX_CONCURRENT}"
         ),
+        budget(section, f"{path}.budget", problems),
         quirks(section, path, problems) if "quirks" in section else base.quirks,
     )
 

@@ -34,6 +34,12 @@ from mailferry.transfer.folder_rules import to_text
 log = logging.getLogger(__name__)
 
 CONTAINER = "batches"
+#: Plans lie here.
+PLANS = "plans/"
+#: CSVs of users to be made lie here.
+PROVISION = "provision/"
+#: Folders of the container in which no file makes a batch, or is a command to one.
+NO_BATCHES = (ENDPOINTS, PLANS, PROVISION)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 
@@ -91,6 +97,22 @@ class Intake:
         problems = self._write(name, csv, options)
         self.reports.publish_intake(name, problems)
         self.blobs.delete(CONTAINER, file, blob.etag)
+        self._begin(name, csv, options, problems)
+
+    def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
+        """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
+        read = self.read(options)
+        self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
+        with span(INTAKE, batch=name):
+            problems = self._write(name, csv, read)
+            self.reports.publish_intake(name, problems)
+            self._begin(name, csv, read, problems)
+
+    def read(self, options: bytes | None) -> BatchOptions:
+        """What an options file says. Raises BatchRefused."""
+        return read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+
+    def _begin(self, name: str, csv: CsvFile, options: BatchOptions, problems: list[Problem]) -> None:
         self.admission.admit(options.endpoint.id)
         self.reports.publish(name)
         batches.taken(name, len(csv.rows), len(problems))
@@ -101,9 +123,7 @@ class Intake:
         batch that was removed has no such time."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        options = read_options(
-            found.data if found else None, self.default_endpoint, self.message_bytes, self.endpoints.named
-        )
+        options = self.read(found.data if found else None)
         if beside:
             self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
         return options
@@ -148,7 +168,12 @@ class Intake:
         known = self.batches.change(
             name,
             lambda found: replace(
-                found, refused="", refused_etag="", refused_rows=len(problems), intakes=found.intakes + 1
+                found,
+                refused="",
+                refused_etag="",
+                refused_rows=len(problems),
+                removed=False,
+                intakes=found.intakes + 1,
             ),
         )
         if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:
@@ -184,6 +209,7 @@ class Intake:
             notify=options.notify,
             endpoint_name=options.endpoint_name,
             complete_after=options.schedule.complete_after,
+            label_categories=options.label_categories,
         )
         if self.batches.insert(batch):
             return data_key
@@ -197,6 +223,7 @@ class Intake:
                 folder_rules=batch.folder_rules,
                 root_folder=batch.root_folder,
                 keep_skipped=batch.keep_skipped,
+                label_categories=batch.label_categories,
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
@@ -244,6 +271,7 @@ class Intake:
             since=now,
             updated=now,
             way=options.login,
+            validate=options.validate,
         )
         fresh = waiting(made, options.schedule.start_after, now, paused=paused)
         actor = f"{name}.csv"
@@ -277,10 +305,10 @@ def check_taken_in(blobs: Blobs, batch: str) -> None:
 
 
 def batch_name(file: str) -> str | None:
-    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies where the
-    definitions of endpoints do."""
+    """The batch that a file of the container makes: its name without `.csv`; None when it is no CSV, or lies in one of
+    the folders for other things."""
     name, dot, kind = file.rpartition(".")
-    return name if name and dot and kind.lower() == "csv" and not file.startswith(ENDPOINTS) else None
+    return name if name and dot and kind.lower() == "csv" and not file.startswith(NO_BATCHES) else None
 
 
 def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:

@@ -42,7 +42,7 @@ def waiting(fresh: Mailbox, start_after: datetime | None, now: datetime, *, paus
 
 def what_to_do(known: Mailbox, fresh: Mailbox) -> Taken:
     """With a mailbox that is there already. One is started that never ran, has failed, is completed, was shredded, or
-    is another source mailbox now; what a person has stopped stays stopped."""
+    is another source mailbox now, or is only validated; what a person has stopped stays stopped."""
     if known.batch != fresh.batch:
         return Taken.ELSEWHERE
     if known.removing:
@@ -50,7 +50,8 @@ def what_to_do(known: Mailbox, fresh: Mailbox) -> Taken:
     another = _another_source(known, fresh)
     if known.active:
         return Taken.BUSY if another else Taken.UPDATED
-    starts = not known.stopped and (known.status is not Status.SYNCED or known.shredded or another)
+    waits = known.stopped and known.held is not Held.VALIDATED
+    starts = not waits and (known.status is not Status.SYNCED or known.shredded or another)
     return Taken.RESTARTED if starts else Taken.UPDATED
 
 
@@ -69,7 +70,12 @@ def updated(known: Mailbox, fresh: Mailbox, taken: Taken) -> Mailbox:
         failures=0,
         updated=fresh.updated,
     )
-    if taken is Taken.RESTARTED and (known.last_synced is None or known.completed or fresh.stopped):
+    if known.active:  # a validation that is no longer asked for goes on as the first pass
+        return replace(changed, validate=known.validate and fresh.validate)
+    if taken is not Taken.RESTARTED:
+        return changed
+    changed = replace(changed, validate=fresh.validate)
+    if known.last_synced is None or known.at_rest or fresh.stopped:
         return replace(changed.with_status(fresh.status, fresh.why, fresh.remedy, fresh.since), held=fresh.held)
     return changed
 

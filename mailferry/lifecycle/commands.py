@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from mailferry.errors import BatchBusy, BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
-from mailferry.intake.ingest import CONTAINER
+from mailferry.intake.ingest import CONTAINER, NO_BATCHES
 from mailferry.intake.json_object import check_keys, parsed, wrong
 from mailferry.lifecycle.operation_rules import Operation, operation_of
 from mailferry.lifecycle.operations import Operations
@@ -38,7 +38,7 @@ class Commands:
         """Carry out every command that lies in the container `batches`; what came of it is written to
         `reports/<batch>/command.json`."""
         for blob in list(self.blobs.list(CONTAINER)):
-            if blob.name.endswith(SUFFIX) and blob.name != SUFFIX:
+            if blob.name.endswith(SUFFIX) and blob.name != SUFFIX and not blob.name.startswith(NO_BATCHES):
                 try:
                     self._take(blob.name)
                 except Exception:  # one that storage fails for must not keep the watch from everything else

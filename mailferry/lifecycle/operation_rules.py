@@ -14,6 +14,8 @@ from mailferry.state.mailboxes import Held, Mailbox
 _FAILED = frozenset({Status.FAILED, Status.INCREMENTAL_FAILED})
 _SHREDDED = "no password any more: drop the CSV again with its row"
 _RESUME = "Resume it when it shall go on."
+_REMOVING = "Nothing needs to be done: it disappears within a quarter of an hour, when whatever worked on it has ended."
+_ONLY_VALIDATED = "only validated: start it"
 _ASKED = "It is completed afterwards."
 
 
@@ -24,6 +26,8 @@ class Operation(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     RETRY = "retry"
+    START = "start"
+    REVALIDATE = "revalidate"
     COMPLETE = "complete"
     REMOVE = "remove"
 
@@ -98,7 +102,7 @@ def _to_complete(mailbox: Mailbox, now: datetime) -> Mailbox:
 
 def _removing(mailbox: Mailbox, now: datetime) -> Mailbox:
     why = f"Removed on request; it was {mailbox.status}."
-    removing = mailbox.with_status(Status.REMOVING, why, "Nothing needs to be done.", now)
+    removing = mailbox.with_status(Status.REMOVING, why, _REMOVING, now)
     return replace(removing, sealed="", held=Held.NOT, to_complete=False)
 
 
@@ -109,6 +113,8 @@ def _why_nothing_runs(mailbox: Mailbox) -> str:
 
 def _why_not_paused(mailbox: Mailbox, _named: bool) -> str:
     """A pause leaves Failed mailboxes: nothing of them runs, and their cause stays in sight."""
+    if mailbox.held is Held.VALIDATED:
+        return "validated, nothing runs"
     if mailbox.held is not Held.NOT:
         return f"{mailbox.held} already"
     return "Failed, nothing runs" if mailbox.status is Status.FAILED else _why_nothing_runs(mailbox)
@@ -121,6 +127,8 @@ def _why_not_stopped(mailbox: Mailbox, _named: bool) -> str:
 def _why_not_resumed(mailbox: Mailbox, named: bool) -> str:
     if not mailbox.stopped:
         return f"{mailbox.status}, not stopped"
+    if mailbox.held is Held.VALIDATED:
+        return _ONLY_VALIDATED
     if mailbox.shredded:
         return _SHREDDED
     return "" if named or mailbox.held is Held.PAUSED else "stopped by itself: resume it by itself"
@@ -132,9 +140,45 @@ def _why_not_retried(mailbox: Mailbox, _named: bool) -> str:
     return _SHREDDED if mailbox.shredded else ""
 
 
+def _started(mailbox: Mailbox, now: datetime) -> Mailbox:
+    """Copying begins: when its turn comes, or behind the validation that runs."""
+    copying = replace(mailbox, validate=False)
+    if mailbox.active:
+        return replace(copying, why="Being validated; it was started meanwhile, so copying comes next.", updated=now)
+    return queued(copying, "Started on request.", now)
+
+
+def _why_not_started(mailbox: Mailbox, _named: bool) -> str:
+    if mailbox.held in (Held.PAUSED, Held.STOPPED):
+        return f"{mailbox.held}: resume it first"
+    if not mailbox.validate:
+        return f"{mailbox.status}, not only validated"
+    if mailbox.shredded:
+        return _SHREDDED
+    return f"{mailbox.status} when it was validated: mend that, and retry it" if mailbox.status in _FAILED else ""
+
+
+def _revalidated(mailbox: Mailbox, now: datetime) -> Mailbox:
+    return queued(replace(mailbox, validate=True), "To be validated, on request.", now)
+
+
+def _why_not_revalidated(mailbox: Mailbox, _named: bool) -> str:
+    """What is copied or being copied is not validated: each of its passes looks at both ends."""
+    if mailbox.held in (Held.PAUSED, Held.STOPPED):
+        return f"{mailbox.held}: resume it first"
+    if mailbox.status is Status.QUEUED and mailbox.validate:
+        return "waits for its validation already"
+    waits = mailbox.status is Status.QUEUED or mailbox.status in _FAILED
+    if not (mailbox.held is Held.VALIDATED or (waits and (mailbox.validate or mailbox.last_synced is None))):
+        return f"{mailbox.status}, not waiting to be copied"
+    return _SHREDDED if mailbox.shredded else ""
+
+
 def _why_not_completed(mailbox: Mailbox, _named: bool) -> str:
     if mailbox.completed or mailbox.removing:
         return f"{mailbox.status} already" if mailbox.completed else "being removed"
+    if mailbox.held is Held.VALIDATED:
+        return _ONLY_VALIDATED
     if mailbox.stopped:
         return "Stopped: resume it, then complete it"
     if mailbox.status is Status.FAILED:
@@ -156,4 +200,6 @@ RULES = {
     Operation.RETRY: Rule(_why_not_retried, _tried_again, Turn.WAITED_FOR),
     Operation.COMPLETE: Rule(_why_not_completed, _to_complete, Turn.WAITED_FOR),
     Operation.REMOVE: Rule(_why_not_removed, _removing, Turn.GIVEN_UP),
+    Operation.START: Rule(_why_not_started, _started, Turn.WAITED_FOR),
+    Operation.REVALIDATE: Rule(_why_not_revalidated, _revalidated, Turn.WAITED_FOR),
 }

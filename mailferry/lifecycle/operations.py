@@ -24,14 +24,11 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.telemetry.spans import current_traceparent
-from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
 #: Mailboxes changed at once: storage answers in milliseconds, and a large batch has 50,000 of them.
 _WORKERS = 8
-#: Time that a call gives to the removal of what it has asked to remove; the watch does the rest.
-REMOVAL_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,6 @@ class Operations:
             self._wait(batch, [outcome.mailbox for outcome in outcomes if outcome.mailbox.status is Status.QUEUED])
         changed = sum(not outcome.why for outcome in outcomes)
         self._show(name, lines, outcomes)
-        if operation is Operation.REMOVE:
-            self.removal.go_on(name, Deadline(REMOVAL_SECONDS))
         log.info("Batch %s: %s changed %s of %s mailboxes.", name, operation, changed, len(lines))
         unchanged = Counter(outcome.why for outcome in outcomes if outcome.why)
         return Done(name, operation, changed, dict(unchanged))
@@ -141,7 +136,7 @@ class Operations:
         for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
             here = (mailbox for mailbox in mailboxes if mailbox.endpoint == endpoint)
             tickets = [next_ticket(mailbox, current_traceparent()) for mailbox in here]
-            self.admission.wait(endpoint, tickets, batch.priority)
+            self.admission.wait(endpoint, tickets, batch.priority, batch.start_after)
             self.admission.admit(endpoint)
 
     def _read(self, lines: Sequence[MailboxLine]) -> list[Mailbox]:

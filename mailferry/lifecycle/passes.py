@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from mailferry.errors import KeyUnavailable, MailboxFull, MailferryError, Transient
+from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
 from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
-from mailferry.model import Status
+from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
 from mailferry.settings import Limits
 from mailferry.state.admission import Admission, next_ticket
@@ -20,7 +20,7 @@ from mailferry.state.batches import USUAL_PRIORITY, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import MailboxJob
-from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.mailboxes import Held, Mailbox, Mailboxes
 from mailferry.telemetry.discreet import place_of
 from mailferry.telemetry.mailboxes import Told
 from mailferry.telemetry.spans import current_traceparent
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 #: Longest wait between two tries that no server asked for, in seconds.
 LONGEST_WAIT = 900.0
+
+#: How a mailbox that is only validated goes on.
+VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
 _WARNED_REMEDY = (
     "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
@@ -75,6 +78,8 @@ class Passes:
         begun = self.mailboxes.change(job.mailbox, start)
         if begun:
             self._write_line(begun, folders)
+            if begun.validate:
+                self.reports.validation.begun(begun.batch)
             return begun
         mailbox = self.mailboxes.get(job.mailbox)
         if mailbox and not mailbox.active:
@@ -95,6 +100,23 @@ class Passes:
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self._write_line(changed, folders)
+
+    def validated(self, mailbox: Mailbox, why: str) -> bool:
+        """The mailbox is validated and waits until it is started; gives the slot to the next in line. False when it
+        was started meanwhile: then its pass goes on with copying."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            if not (found.in_pass(mailbox.pass_no) and found.validate):
+                return None
+            stopped = self._with_status(found, Status.STOPPED, why, VALIDATED_REMEDY)
+            return replace(stopped, held=Held.VALIDATED, failures=0)
+
+        changed = self.mailboxes.change(mailbox.id, change)
+        found = changed or self.mailboxes.get(mailbox.id)
+        if found and found.in_pass(mailbox.pass_no):
+            return False
+        self._end(mailbox, mailbox.pass_no, changed, self._folders(mailbox.id))
+        return True
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
@@ -141,14 +163,16 @@ class Passes:
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
         throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
-        target, which lends its slot to another while it waits.
+        target, nor a source that gives no more for today; who waits for these lends its slot to another.
         """
         self.told.stumbled(mailbox, error)
         if not error.retry:
             self.fail(mailbox.id, mailbox.pass_no, error.cause, error.remedy)
             return None
-        failures = 1 if progress else mailbox.failures + 1
-        lasting = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        spent = isinstance(error, BudgetSpent)
+        failures = mailbox.failures if spent else 1 if progress else mailbox.failures + 1
+        down = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
+        lasting = down or spent
         full = isinstance(error, MailboxFull)
         if failures > self.limits.retry_attempts and not lasting:
             self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
@@ -162,7 +186,9 @@ class Passes:
             full_since = (found.full_since or now) if full else found.full_since
             since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
             tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
-            why = f"{_sentence(error.cause)}{since} Trying again in {wait:.0f} seconds ({tries})."
+            moment = f"{now + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
+            again = f"Trying again at {moment}." if spent else f"Trying again in {wait:.0f} seconds ({tries})."
+            why = f"{_sentence(error.cause)}{since} {again}"
             return replace(
                 found,
                 why=why,
@@ -171,13 +197,14 @@ class Passes:
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
+                throttled=found.throttled + _throttled(error, found.not_before, now, wait),
             )
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
             self.told.waiting(changed, error, wait, failures)
-            if full:
+            if full or spent:
                 self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
 
@@ -195,6 +222,15 @@ class Passes:
         if changed:
             self.publish(changed)
         return changed or mailbox
+
+    def note(self, mailbox: Mailbox, why: str) -> None:
+        """How far the pass is, where its counts don't tell: a sign of life, too."""
+
+        def change(found: Mailbox) -> Mailbox | None:
+            return replace(found, why=why, updated=self.clock()) if found.in_pass(mailbox.pass_no) else None
+
+        if changed := self.mailboxes.change(mailbox.id, change):
+            self.publish(changed)
 
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
@@ -222,6 +258,8 @@ class Passes:
             self._wait_again(changed)
             self._write_line(changed, folders)
             log.info("Mailbox %s: %s", changed.id, changed.status)
+            if changed.validate:
+                self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
             self.reports.publish(mailbox.batch)
@@ -229,15 +267,15 @@ class Passes:
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
         if mailbox.status is Status.QUEUED:
-            ticket = next_ticket(mailbox, current_traceparent())
-            self.admission.wait(mailbox.endpoint, [ticket], self._priority(mailbox))
-
-    def _priority(self, mailbox: Mailbox) -> int:
-        batch = self.batches.get(mailbox.batch)
-        return batch.priority if batch else USUAL_PRIORITY
+            batch = self.batches.get(mailbox.batch)
+            priority, start_after = (batch.priority, batch.start_after) if batch else (USUAL_PRIORITY, None)
+            tickets = [next_ticket(mailbox, current_traceparent())]
+            self.admission.wait(mailbox.endpoint, tickets, priority, start_after)
 
     def _kind(self, mailbox: Mailbox) -> tuple[Status, str]:
         """Which pass it is that begins, and what it does first."""
+        if mailbox.validate:
+            return Status.VALIDATING, "Validating: logging in to both ends and measuring; nothing is copied."
         if mailbox.last_synced is None:
             return Status.VALIDATING, "Logging in to both ends and listing folders."
         if self._to_complete(mailbox):
@@ -251,6 +289,17 @@ class Passes:
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())
+
+
+def _throttled(error: MailferryError, until: datetime | None, now: datetime, wait: float) -> Throttled:
+    """What this wait adds to those that a server asked for; jobs of a mailbox that wait at the same time wait once."""
+    if not is_throttling(error):
+        return Throttled()
+    waiting = (until - now).total_seconds() if until and until > now else 0.0
+    seconds = max(0.0, wait - waiting)
+    if error.side == "source":
+        return Throttled(source=1, source_seconds=seconds)
+    return Throttled(target=1, target_seconds=seconds)
 
 
 def _sentence(words: str) -> str:

@@ -33,10 +33,11 @@ class Sync:
 
     def start(self, batch: Batch, due: Sequence[MailboxLine]) -> None:
         """Let these mailboxes of the batch wait for their next pass."""
-        self.admission.wait(
-            batch.endpoint,
-            (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in due),
-            batch.priority,
-        )
-        self.admission.admit(batch.endpoint)
+        # A batch that names another server by now may have mailboxes that are still copied from the one before.
+        servers = {line.mailbox: line.endpoint or batch.endpoint for line in due}
+        for endpoint in sorted(set(servers.values())):
+            here = [line for line in due if servers[line.mailbox] == endpoint]
+            tickets = (Ticket(line.mailbox, batch.name, line.passes + 1, line.row, incremental=True) for line in here)
+            self.admission.wait(endpoint, tickets, batch.priority)
+            self.admission.admit(endpoint)
         log.info("Batch %s: %s mailboxes are due for a pass.", batch.name, len(due))

@@ -14,8 +14,10 @@ from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
-from mailferry.model import Endpoint, MailboxLine, Status
+from mailferry.model import Endpoint, MailboxLine
 from mailferry.notify.rounds import Notifications, Round
+from mailferry.planning.plans import Planning
+from mailferry.provision.provisioning import Provisioning
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batch, Batches
@@ -24,6 +26,7 @@ from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
     FOLDER_JOBS,
     MAILBOX_JOBS,
+    PLAN_JOBS,
     FolderJob,
     MailboxJob,
     send_folder_job,
@@ -39,6 +42,11 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 UNANNOUNCED = 120.0
+
+#: Batches of so many mailboxes have their reports written in every round in which they have changed. Writing takes
+#: longer the more there are (a second for some hundreds), so larger ones have a pause: seconds for each mailbox more.
+PROMPT_REPORTS = 2_000
+REPORT_PAUSE = 0.02
 #: Time that one round gives to removals.
 REMOVAL_SECONDS = 120.0
 
@@ -61,18 +69,23 @@ class Watch:
     rotation: Rotation
     credentials: Credentials
     notifications: Notifications
+    planning: Planning
+    provisioning: Provisioning
     queues: Queues
     blobs: Blobs
     clock: Clock = utc_now
 
     def run(self) -> None:
         """One round."""
-        for queue in (MAILBOX_JOBS, FOLDER_JOBS, f"{MAILBOX_JOBS}-poison", f"{FOLDER_JOBS}-poison"):
-            rounds.queue(self.queues, queue, self.clock())
+        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS):
+            for queue in (jobs, f"{jobs}-poison"):
+                rounds.queue(self.queues, queue, self.clock())
         self.commands.run()
         for endpoint in self.admission.endpoints():
             self._look_after(endpoint)
         self._take_unannounced()
+        self.planning.look_after()
+        self.provisioning.look_after()
         self._look_after_batches()
         self.rotation.run()
         self.credentials.tell(self.clock())
@@ -145,11 +158,11 @@ class Watch:
                 if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
                     self.passes.publish(mailbox)
             changed = max((line.updated for line in lines), default=None)
-            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported):
+            due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
+            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due):
                 self.reports.publish(batch.name)
             self.completion.look_after(batch, lines)
-            if batch.removed or any(line.status is Status.REMOVING for line in lines):
-                self.removal.go_on(batch.name, deadline)
+            self.removal.look_after(batch, lines, deadline)
             self._notify(messages, batch, lines)
 
     def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:

@@ -1,1 +1,1 @@
-"""Messages to users (before, synced) and administrators (failed): which are due, what they say, each at most once."""
+"""Messages to users and administrators: which are due, what they say, and each at most once."""

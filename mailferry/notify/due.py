@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailferry.intake.csv_file import address_key
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.notify.wanted import Kind
 from mailferry.state.batches import Batch
 from mailferry.state.notices import Notice
@@ -41,12 +41,15 @@ class UserMessage:
 
 def user_messages(batch: Batch, lines: Iterable[MailboxLine], now: datetime) -> Iterator[UserMessage]:
     """All messages to users that the batch has come to or will come to at a known time, in the order of the CSV."""
-    for line in sorted(lines, key=lambda line: line.row):
+    here = (line for line in lines if line.status is not Status.REMOVING)
+    for line in sorted(here, key=lambda line: line.row):
         if batch.start_after and batch.start_after > now:
             day = f"{batch.start_after:%Y-%m-%d}"
             notice = Notice(Kind.BEFORE, line.mailbox, day, now)
             yield UserMessage(line, batch.start_after - AHEAD, notice, _values(batch, line))
-        if line.last_synced:
+        if line.status in COMPLETED:
+            yield UserMessage(line, line.since, Notice(Kind.COMPLETED, line.mailbox, "", now), _values(batch, line))
+        elif line.last_synced:
             yield UserMessage(line, line.last_synced, Notice(Kind.SYNCED, line.mailbox, "", now), _values(batch, line))
 
 

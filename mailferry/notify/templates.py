@@ -39,6 +39,7 @@ _OF_USERS = frozenset({"address", "source", "batch", "start", "contact"})
 PLACEHOLDERS: Mapping[Kind, frozenset[str]] = {
     Kind.BEFORE: _OF_USERS,
     Kind.SYNCED: _OF_USERS,
+    Kind.COMPLETED: _OF_USERS,
     Kind.FAILED: frozenset({"batch", "count", "total", "list"}),
 }
 

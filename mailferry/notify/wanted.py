@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     BEFORE = "before"  #: to a user, two weeks before the batch starts
     SYNCED = "synced"  #: to a user whose mail is all in the new mailbox for the first time
+    COMPLETED = "completed"  #: to a user whose mailbox has moved for good
     FAILED = "failed"  #: to administrators: which mailboxes have failed
 
 

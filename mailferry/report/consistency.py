@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,12 +35,24 @@ class Consistency:
 
 def consistency_of(line: MailboxLine) -> Consistency | None:
     """The mailbox's score by the messages it is done with; None before its first pass has ended."""
-    if line.last_synced is None:
+    return _graded(line.counts, _left(line)) if line.last_synced is not None else None
+
+
+def consistency_of_all(lines: Sequence[MailboxLine]) -> Consistency | None:
+    """The score of these mailboxes together, as if they were one; None without any that has a score of its own."""
+    graded = [line for line in lines if line.last_synced is not None]
+    if not graded:
         return None
-    counts = line.counts
+    return _graded(sum((line.counts for line in graded), Counts()), sum(_left(line) for line in graded))
+
+
+def _left(line: MailboxLine) -> int:
     # While a pass runs, what is open is work; what one left open that failed or was stopped is not in the target.
     ended = line.status in (Status.INCREMENTAL_FAILED, Status.STOPPED, *COMPLETED)
-    left = max(0, counts.messages - counts.settled) if ended else 0
+    return max(0, line.counts.messages - line.counts.settled) if ended else 0
+
+
+def _graded(counts: Counts, left: int) -> Consistency:
     found = [
         (count, words, remedy)
         for count, words, remedy in (

@@ -2,174 +2,158 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
-from mailferry.model import COMPLETED, Counts, Item, MailboxLine, Status
+from mailferry.model import MailboxLine, Status
+from mailferry.report.charts import Part, rate_over_time, rates_of, settled_over_time, stacked_bar
 from mailferry.report.consistency import Score, consistency_of
 from mailferry.report.csv_cells import human_bytes, iso
+from mailferry.report.facts import BUSY, DOUBTFUL, MAX_ITEMS, NEED_A_PERSON, Facts, SizeClass, share
+from mailferry.report.words import duration, percent, until, when, words
+from mailferry.state.mailboxes import ENGINE
 
 #: Rows shown at most; the CSV beside the page has them all.
-MAX_MAILBOXES = 1_000
-MAX_ITEMS = 500
+MAX_MAILBOXES = 500
+MAX_ATTENTION = 50
+_MAX_REPAIRS = 8
 
-_NEED_A_PERSON = (Status.FAILED, Status.INCREMENTAL_FAILED)
-_BUSY = (Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCING, Status.COMPLETING)
-_WAITING = (Status.QUEUED, Status.VALIDATING, Status.SYNCING)
 _IDLE = (Status.QUEUED, Status.STOPPED, Status.REMOVING)
-_DOUBTFUL = (Score.INVESTIGATE, Score.POOR)
-_TONES = {Score.PERFECT: "good", Score.GOOD: "good", Score.INVESTIGATE: "busy", Score.POOR: "bad"}
+_TONES = {Score.PERFECT: "good", Score.GOOD: "good", Score.INVESTIGATE: "warn", Score.POOR: "bad"}
+_BAR_TONES = {**_TONES, Score.GOOD: "good2"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Headline:
-    tone: str  #: "bad", "busy" or "good": how it is coloured
-    text: str
+class _Bar:
+    """A bar in a row of its own, beside others that are drawn to the same scale: `most` is as wide as there is room."""
+
+    part: Part
+    most: float
+    value: str
+    more: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """Messages and data a second, in words."""
-
-    messages: str
-    data: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """The skipped items of one kind with one remedy: how many there are, and those that are shown."""
-
-    kind: str
-    remedy: str
-    count: int
-    shown: tuple[tuple[MailboxLine, Item], ...]
-
-
-def summary_html(
-    batch: str,
-    made: datetime,
-    lines: Sequence[MailboxLine],
-    skipped: Sequence[tuple[MailboxLine, Item]],
-    notes: Sequence[str] = (),
-) -> bytes:
+def summary_html(facts: Facts) -> bytes:
     """`summary.html`: self-contained, without scripts, in UTF-8. Everything that comes from mail is escaped."""
-    helpless = [line for line in lines if line.status in _NEED_A_PERSON]
-    grades = [(line, found.score) for line in lines if (found := consistency_of(line))]
-    doubtful = [line for line, score in grades if score in _DOUBTFUL]
-    totals = sum((line.counts for line in lines), Counts())
+    timed = facts.progress if len(facts.progress) > 1 and facts.progress[-1].messages else ()
+    rates = rates_of(timed) if timed else [0.0]
     page = _template().render(
-        batch=batch,
-        made=made,
-        headline=_headline(lines, totals),
-        statuses=_counted(Status, [line.status for line in lines]),
-        totals=totals,
-        done=_share(totals),
-        rate=_rate(lines),
-        helpless=helpless[:MAX_MAILBOXES],
-        helpless_count=len(helpless),
-        scores=_counted(Score, [score for _, score in grades]),
-        doubtful=doubtful[:MAX_MAILBOXES],
-        doubtful_count=len(doubtful),
-        lines=lines[:MAX_MAILBOXES],
-        line_count=len(lines),
-        kinds=_kinds([pair for pair in skipped if pair[1].skipped]),
+        style=Markup(files(__package__).joinpath("pages/summary.css").read_text("utf-8")),  # noqa: S704 ours
+        facts=facts,
+        totals=facts.totals,
+        done=share(facts.totals),
+        arrived=sum(line.last_synced is not None for line in facts.lines),
+        timed=timed,
+        average=sum(rates) / len(rates),
+        peak=max(rates),
+        statuses=[Part(words(status.value), count, _tone(status)) for status, count in facts.statuses],
+        scores=[Part(score.value, count, _BAR_TONES[score]) for score, count in facts.scores],
+        outcome=_outcome(facts),
+        held=_held(facts),
+        sizes=_sizes(facts.sizes),
+        waits=_waits(facts),
+        repairs=_repairs(facts.repairs),
+        lines=sorted(facts.lines, key=_rank)[:MAX_MAILBOXES],
         max_items=MAX_ITEMS,
-        notes=notes,
+        engine=ENGINE,
+        max_attention=MAX_ATTENTION,
     )
     return page.encode("utf-8", "replace")
 
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader = PackageLoader(__package__, "pages")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters.update(
         human_bytes=human_bytes,
         iso=iso,
         tone=_tone,
         number="{:,}".format,
-        when=_when,
-        words=_words,
+        percent=percent,
+        when=when,
+        until=until,
+        words=words,
         consistency=consistency_of,
         score_tone=_TONES.__getitem__,
+        stacked_bar=stacked_bar,
+        settled_over_time=settled_over_time,
+        rate_over_time=rate_over_time,
     )
-    return environment.from_string(files(__package__).joinpath("summary.html.jinja").read_text("utf-8"))
+    return environment.get_template("summary.html.jinja")
 
 
-def _headline(lines: Sequence[MailboxLine], totals: Counts) -> _Headline:
-    if not lines:
-        return _Headline("busy", "This batch has no mailboxes.")
-    failed = sum(line.status in _NEED_A_PERSON for line in lines)
-    waiting = sum(line.status in _WAITING for line in lines)
-    if failed:
-        text = f"{failed:,} of {_mailboxes(len(lines))} need{'s' if failed == 1 else ''} your attention"
-        return _Headline("bad", f"{text}; {waiting:,} still to come." if waiting else f"{text}.")
-    if waiting:
-        return _Headline("busy", f"{len(lines) - waiting:,} of {_mailboxes(len(lines))} synced; no errors so far.")
-    who = "The mailbox is" if len(lines) == 1 else f"All {len(lines):,} mailboxes are"
-    done = "completed" if all(line.status in COMPLETED for line in lines) else "synced"
-    lost = totals.skipped + totals.missing
-    if not lost:
-        return _Headline("good", f"{who} {done}. Every message is there.")
-    count = "1 message is" if lost == 1 else f"{lost:,} messages are"
-    return _Headline("good", f"{who} {done}. {count} not in the target: see below.")
+def _outcome(facts: Facts) -> list[Part]:
+    """What became of the messages that the source has shown."""
+    counts = facts.totals
+    return [
+        Part("Copied", counts.copied, "good"),
+        Part("Already there", counts.adopted, "good2"),
+        Part("Skipped", counts.skipped, "bad"),
+        Part("Left out by options", counts.unselected, "warn"),
+        Part("Still open", max(0, counts.messages - counts.settled), "idle"),
+    ]
 
 
-def _mailboxes(count: int) -> str:
-    return "1 mailbox" if count == 1 else f"{count:,} mailboxes"
+def _held(facts: Facts) -> list[_Bar]:
+    held = facts.folders
+    most = max(held.source_messages, held.target_messages)
+    ends = (("Source holds", held.source_messages, "idle"), ("Target holds", held.target_messages, "good"))
+    return [_Bar(Part(label, count, tone), most, f"{count:,}") for label, count, tone in ends]
 
 
-def _counted[Word: StrEnum](words: type[Word], found: Sequence[Word]) -> list[tuple[Word, int]]:
-    """How often each word was found, in the order in which they are defined; without those that were not."""
-    counts = Counter(found)
-    return [(word, counts[word]) for word in words if counts[word]]
+def _sizes(sizes: Sequence[SizeClass]) -> list[_Bar]:
+    most = max((size.mailboxes for size in sizes), default=0)
+    return [
+        _Bar(Part(_size_words(size), size.mailboxes, "busy"), most, f"{size.mailboxes:,}", human_bytes(size.bytes))
+        for size in sizes
+    ]
 
 
-def _share(totals: Counts) -> float:
-    """How much of the messages seen so far is settled, in percent."""
-    return min(100.0, 100 * totals.settled / totals.messages) if totals.messages else 0.0
+def _size_words(size: SizeClass) -> str:
+    least = _round_size(size.least)
+    if size.limit is None:
+        return f"from {least}"
+    return f"{least} – {_round_size(size.limit)}" if size.least else f"under {_round_size(size.limit)}"
 
 
-def _rate(lines: Sequence[MailboxLine]) -> _Rate | None:
-    """What is copied right now, all mailboxes together; None when nothing is."""
-    busy = [line for line in lines if line.status in _BUSY]
-    messages = sum(line.messages_per_second for line in busy)
-    if not messages:
-        return None
-    return _Rate(f"{messages:,.1f}", human_bytes(sum(line.bytes_per_second for line in busy)))
+def _round_size(count: int) -> str:
+    return human_bytes(count).replace(".0 ", " ")
 
 
-def _kinds(skipped: Sequence[tuple[MailboxLine, Item]]) -> list[_Kind]:
-    """Skipped items by kind and remedy, the most frequent first, `MAX_ITEMS` of them shown in all."""
-    groups: dict[tuple[str, str], list[tuple[MailboxLine, Item]]] = {}
-    for line, item in skipped:
-        groups.setdefault((item.kind, item.remedy), []).append((line, item))
-    kinds, left = [], MAX_ITEMS
-    for (kind, remedy), pairs in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])):
-        shown = tuple(pairs[:left])
-        left -= len(shown)
-        kinds.append(_Kind(kind, remedy, len(pairs), shown))
-    return kinds
+def _waits(facts: Facts) -> list[_Bar]:
+    waited = facts.throttled
+    most = max(waited.source_seconds, waited.target_seconds)
+    ends = (("Source", waited.source, waited.source_seconds), ("Target", waited.target, waited.target_seconds))
+    return [
+        _Bar(Part(label, round(seconds), "warn"), most, f"{count:,}\u00d7", duration(seconds))
+        for label, count, seconds in ends
+    ]
+
+
+def _repairs(repairs: Sequence[tuple[str, int]]) -> list[_Bar]:
+    most = repairs[0][1] if repairs else 0
+    return [_Bar(Part(reason, count, "busy"), most, f"{count:,}") for reason, count in repairs[:_MAX_REPAIRS]]
+
+
+def _rank(line: MailboxLine) -> tuple[int, int]:
+    """Those first that need a person, then those of doubtful consistency, then those at work."""
+    graded = consistency_of(line)
+    doubtful = graded is not None and graded.score in DOUBTFUL
+    place = 0 if line.status in NEED_A_PERSON else 1 if doubtful else 2 if line.status in BUSY else 3
+    return place, line.row
 
 
 def _tone(status: Status) -> str:
-    if status in _NEED_A_PERSON:
+    if status in NEED_A_PERSON:
         return "bad"
-    return "good" if status in (Status.SYNCED, *COMPLETED) else "idle" if status in _IDLE else "busy"
-
-
-def _when(moment: datetime) -> str:
-    """A time as people read it; the exact one stands in the page beside it."""
-    return iso(moment).replace("T", " ")[:16] + " UTC"
-
-
-def _words(name: str) -> str:
-    """`IncrementalSyncing` as `Incremental syncing`."""
-    spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name)
-    return spaced.strip().capitalize()
+    if status is Status.COMPLETED_WITH_WARNINGS:
+        return "warn"
+    return "good" if status in (Status.SYNCED, Status.COMPLETED) else "idle" if status in _IDLE else "busy"

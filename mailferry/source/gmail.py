@@ -7,8 +7,10 @@ Spam and Trash, which All Mail doesn't show, are folders like everywhere.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from mailferry.homes import Homes
 from mailferry.imap.connection import Connection
@@ -17,15 +19,20 @@ from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, flags_of
 from mailferry.imap.identity import header_fields
 from mailferry.imap.response import Value, number
 from mailferry.imap.uidset import joined
-from mailferry.imap.values import FolderStatus, MessageSize
+from mailferry.imap.values import FolderSize, FolderStatus, MessageSize
 from mailferry.source.headline import Headline, headline_of
 from mailferry.source.labels import known, label_of
 from mailferry.source.mailbox import SourceMailbox
+from mailferry.source.profile import Profile
 
 _LABEL_ITEMS = b"(UID X-GM-LABELS)"
 _TITLE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE MESSAGE-ID)])"
 #: Headers that are asked for in one command.
 _TITLES_MOST = 500
+#: UIDs of which one is a folder's where it is quicker to name the folder's messages than to have all of them listed.
+_SPARSE = 10
+#: UIDs that are sorted into commands at a time.
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +44,33 @@ class Title:
 
 
 class GmailMailbox(SourceMailbox):
-    """A session with Gmail. `read_homes` gives the newest that is known of the messages' homes.
+    """A session with Gmail. `read_homes` gives the newest that is known of the messages' homes, given what was known.
 
     They are read again whenever a label's folder is opened: what a row says is to be copied has its home by then.
     """
 
-    def __init__(self, connection: Connection, read_homes: Callable[[], Homes]) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, profile: Profile, read_homes: Callable[[Homes], Homes]) -> None:
+        super().__init__(connection, profile)
         self._read_homes = read_homes
+        self._homes = Homes()
         self._open: tuple[Homes, bytes] | None = None
 
     @classmethod
-    def over(cls, source: SourceMailbox, read_homes: Callable[[], Homes]) -> GmailMailbox:
+    def over(cls, source: SourceMailbox, read_homes: Callable[[Homes], Homes]) -> GmailMailbox:
         """The same session, which turned out to be Gmail's."""
-        gmail = cls(source._connection, read_homes)
-        gmail.profile = source.profile
-        return gmail
+        return cls(source._connection, source.profile, read_homes)
 
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder; of a label's, as when homes were given last."""
         label = label_of(folder)
-        return super().status(folder) if label is None else self._read_homes().status(label)
+        if label is None:
+            return super().status(folder)
+        self._homes = self._read_homes(self._homes)
+        return self._homes.status(label)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open; None of a label's: the server counts its other messages."""
+        return super().size(folder) if label_of(folder) is None else None
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only; for a label's that is All Mail. Raises `FolderGone`."""
@@ -65,7 +78,7 @@ class GmailMailbox(SourceMailbox):
         self._open = None
         if label is None:
             return super().examine(folder)
-        homes = self._read_homes()
+        homes = self._homes = self._read_homes(self._homes)
         status = super().examine(homes.all_mail)
         if status.uidvalidity != homes.uidvalidity:  # the UIDs are new ones, which have no homes yet
             homes = Homes(homes.all_mail, status.uidvalidity)
@@ -77,8 +90,9 @@ class GmailMailbox(SourceMailbox):
         if self._open is None:
             return super().uids(first, last)
         members = self._members(first, last)
-        there = (uid for uid, _ in fetch_uids(self._connection, members, b"(UID)", b"UID"))
-        return joined((uid, uid) for uid in sorted(there))
+        if len(members) * _SPARSE > last - first:
+            return joined(_common(super().uids(first, last), members))
+        return joined((uid, uid) for some in batched(members, _AT_ONCE, strict=False) for uid in self._existing(some))
 
     def sizes(self, first: int, last: int, *, dated: bool = False) -> list[MessageSize]:
         """UID and size of the open folder's messages, as every source mailbox gives them."""
@@ -90,7 +104,7 @@ class GmailMailbox(SourceMailbox):
             uid: MessageSize(uid, number(got.get(b"RFC822.SIZE")) or 0, instant_of(text_of(got.get(b"INTERNALDATE"))))
             for uid, got in fetch_uids(self._connection, members, items, b"UID")
         }
-        return [found[uid] for uid in sorted(found)]
+        return self._measured(found)
 
     def flags(self, first: int, last: int, since: int = 0) -> dict[int, tuple[str, ...]]:
         """Flags by UID, as every source mailbox gives them; of what has changed `since`, those of other homes too."""
@@ -124,9 +138,19 @@ class GmailMailbox(SourceMailbox):
             titles[uid] = Title(headline, header_fields(header).get("message-id", ""))
         return titles
 
+    def _existing(self, uids: Sequence[int]) -> list[int]:
+        """Those of these messages that are still there."""
+        return sorted(uid for uid, _ in fetch_uids(self._connection, uids, b"(UID)", b"UID"))
+
     def _members(self, first: int, last: int) -> Sequence[int]:
         homes, label = self._open or (Homes(), b"")
         return homes.members(label, first, last)
+
+
+def _common(ranges: Iterable[tuple[int, int]], uids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Those of the ascending UIDs that lie in the ranges, each as a range."""
+    for first, last in ranges:
+        yield from ((uid, uid) for uid in uids[bisect_left(uids, first) : bisect_right(uids, last)])
 
 
 def _texts(labels: Value) -> Iterable[bytes]:

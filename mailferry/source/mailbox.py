@@ -1,15 +1,16 @@
 """One mailbox on the source server, read and never changed: what it holds, how big, and the messages themselves.
 
-Only LIST, STATUS, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the commands around a
-login ever go out.
+Only LIST, STATUS, GETQUOTAROOT, EXAMINE (SELECT where a server needs it), UID SEARCH, UID FETCH with PEEK, and the
+commands around a login ever go out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
+from mailferry.imap import failures
 from mailferry.imap.body import Body
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
@@ -23,14 +24,17 @@ from mailferry.imap.fetch import (
     header_of,
     text_of,
 )
-from mailferry.imap.folder import folder_status, list_folders, open_folder
+from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.quota import storage_used
 from mailferry.imap.response import number
-from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
+from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
+from mailferry.source.introduction import Introduction, introduction_of
+from mailferry.source.meter import Account, Meter
 from mailferry.source.notice import is_notice
-from mailferry.source.profile import profile_of
+from mailferry.source.profile import PLAIN, Profile, profile_of
 
 #: Bytes of the largest message that is read; Exchange Online takes 150 MB at most.
 MESSAGE_LIMIT = 256 << 20
@@ -48,14 +52,22 @@ _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJE
 class SourceMailbox(LoggedIn):
     """A logged-in session with the source. Folder names are the server's own, as `ListedFolder.name` has them."""
 
-    def __init__(self, connection: Connection, quirks: str = "") -> None:
+    #: Keeps the session within a budget, where there is one.
+    meter: Meter | None = None
+
+    def __init__(self, connection: Connection, profile: Profile = PLAIN) -> None:
         super().__init__(connection)
-        self.profile = profile_of(connection, quirks)
+        self.profile = profile
 
     @classmethod
     def open(cls, server: Server, login: Login, quirks: str = "") -> Self:
         """Connect and log in; `quirks` are fields of the profile that are known better. Raises any `ServerError`."""
-        return cls(Connection.open(server, login), quirks)
+        connection = Connection.open(server, login)
+        try:
+            return cls(connection, profile_of(connection, quirks))
+        except BaseException:
+            connection.close()
+            raise
 
     def folders(self, *, everybodys: bool = False) -> tuple[ListedFolder, ...]:
         """All folders, with their statuses where one round trip gives both.
@@ -72,10 +84,18 @@ class SourceMailbox(LoggedIn):
             for folder in list_folders(self._connection, everybodys=everybodys)
         )
 
+    def limit(self, account: Account) -> None:
+        """Read no more from now on than this account has. Raises `BudgetSpent` when that is nothing."""
+        self.meter = Meter(account, self._connection.wire)
+
     @property
     def has_labels(self) -> bool:
         """Whether it is Gmail, where a folder is a label that a message may have beside others (X-GM-EXT-1)."""
         return self._connection.has("X-GM-EXT-1")
+
+    def introduction(self) -> Introduction:
+        """What the server says of itself."""
+        return introduction_of(self._connection)
 
     @property
     def separator(self) -> str:
@@ -85,6 +105,10 @@ class SourceMailbox(LoggedIn):
     def status(self, folder: bytes) -> FolderStatus:
         """STATUS of a folder that is not open. Raises `FolderGone`."""
         return folder_status(self._connection, folder)
+
+    def size(self, folder: bytes) -> FolderSize | None:
+        """Messages and bytes of a folder that is not open, without opening it; None where the server can't tell."""
+        return folder_size(self._connection, folder)
 
     def examine(self, folder: bytes) -> FolderStatus:
         """Open a folder read-only (RFC 3501 §6.3.2), or with SELECT where the profile says so. Raises `FolderGone`.
@@ -112,7 +136,17 @@ class SourceMailbox(LoggedIn):
             found = self._sizes(first, last, b"(UID RFC822.SIZE INTERNALDATE)" if dated else b"(UID RFC822.SIZE)")
         except FetchRefused:
             found = self._sizes(first, last, b"(UID)")
-        return [found[uid] for uid in sorted(found)]
+        return self._measured(found)
+
+    def sizes_of(self, uids: Sequence[int]) -> list[int]:
+        """Bytes of these messages of the open folder; those that are gone, and sizes the server won't give, are left
+        out."""
+        fetched = fetch_uids(self._connection, uids, b"(UID RFC822.SIZE)", b"RFC822.SIZE")
+        return [size for _, items in fetched if (size := number(items.get(b"RFC822.SIZE"))) is not None]
+
+    def storage_used(self) -> int | None:
+        """Bytes that count towards the mailbox's quota; None where the server tells none."""
+        return storage_used(self._connection)
 
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""
@@ -140,10 +174,17 @@ class SourceMailbox(LoggedIn):
         Messages that are gone, those the server lists but won't hand out (Exchange then gives a notice), and those over
         `MESSAGE_LIMIT` whatever size the server claims, are not yielded: the caller notices by comparing. Read the
         iterator to its end; closing it early closes the connection, which is in mid-response then. Over a slow line it
-        has the server compress first.
+        has the server compress first. Raises `BudgetSpent` once no more may be read, and `Busy` after messages with
+        which the server has said that it slows us down.
         """
         if self._connection.wire.pace.slow and self.profile.compress:
             self._connection.compress()
+        for some in self.meter.portions(uids) if self.meter else (uids,):
+            yield from self._messages(some)
+            if self._connection.slowed:
+                raise failures.of_throttling(self._connection.server)
+
+    def _messages(self, uids: Sequence[int]) -> Iterator[Message]:
         most = self.profile.fetch_messages or None
         found = fetch_uids(self._connection, uids, _MESSAGE_ITEMS, b"BODY[]", most=most, held_limit=MESSAGE_LIMIT)
         for uid, items in found:
@@ -167,6 +208,12 @@ class SourceMailbox(LoggedIn):
         items = found.get(uid, {})
         size = number(items.get(b"RFC822.SIZE")) or 0
         return headline_of(header_of(items), size, text_of(items.get(b"INTERNALDATE")))
+
+    def _measured(self, found: Mapping[int, MessageSize]) -> list[MessageSize]:
+        """These sizes in the order of their UIDs; the meter knows them, too."""
+        if self.meter:
+            self.meter.learn({uid: one.size for uid, one in found.items()})
+        return [found[uid] for uid in sorted(found)]
 
     def _sizes(self, first: int, last: int, items: bytes) -> dict[int, MessageSize]:
         found: dict[int, MessageSize] = {}

@@ -49,7 +49,8 @@ class Profile:
         )
 
 
-_PLAIN = Profile()
+#: Of a server that is like others.
+PLAIN = Profile()
 
 #: By what the server says of itself; the names are `software_of`'s.
 _BY_SOFTWARE: Mapping[str, Profile] = MappingProxyType(
@@ -88,4 +89,4 @@ def _by_software(connection: Connection) -> Profile:
     capabilities = tuple(capability.decode("ascii", "replace") for capability in connection.capabilities)
     software = software_of(connection.greeting, capabilities, "")
     software = software or software_of("", (), connection.identify())
-    return _BY_SOFTWARE.get(software, _PLAIN)
+    return _BY_SOFTWARE.get(software, PLAIN)

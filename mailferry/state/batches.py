@@ -69,6 +69,7 @@ class Batch:
     removed: bool = False
     replay_deletions: bool = False
     removals: int = 0
+    label_categories: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -115,6 +116,11 @@ class Batches:
                 continue
             return changed
         return None
+
+    def lines_after(self, name: str, mailbox: str, most: int) -> list[MailboxLine]:
+        """At most so many of the batch's mailboxes: those after this id, all for an empty one."""
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + mailbox)
+        return [line for line in map(_line, rows) if line.mailbox > mailbox][:most]
 
     def lines(self, name: str) -> Iterator[MailboxLine]:
         """The batch's mailboxes in the order of their ids."""
@@ -197,5 +203,8 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        held=mailbox.held,
+        throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
+        endpoint=mailbox.endpoint,
     )

@@ -1,4 +1,4 @@
-"""The two kinds of queue message: what they say and how they are written. They carry ids, never state or secrets.
+"""The kinds of queue message: what they say and how they are written. They carry ids, never state or secrets.
 
 `traceparent` is the trace context of the batch's intake (W3C Trace Context §3.2), empty where nobody traces.
 """
@@ -13,6 +13,7 @@ from mailferry.state.storage import Queues
 
 MAILBOX_JOBS = "mailbox-jobs"
 FOLDER_JOBS = "folder-jobs"
+PLAN_JOBS = "plan-jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class FolderJob:
     traceparent: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """Do step number `step` of a plan."""
+
+    plan: str
+    step: int
+
+
 def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
     """Enqueue it, visible after `delay` seconds."""
     queues.send(MAILBOX_JOBS, json.dumps(asdict(job)), delay)
@@ -47,6 +56,11 @@ def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
 def send_folder_job(queues: Queues, job: FolderJob, delay: float = 0) -> None:
     """Enqueue it, visible after `delay` seconds."""
     queues.send(FOLDER_JOBS, json.dumps(asdict(job)), delay)
+
+
+def send_plan_job(queues: Queues, job: PlanJob, delay: float = 0) -> None:
+    """Enqueue it, visible after `delay` seconds."""
+    queues.send(PLAN_JOBS, json.dumps(asdict(job)), delay)
 
 
 def read_mailbox_job(body: str) -> MailboxJob:
@@ -65,6 +79,12 @@ def read_folder_job(body: str) -> FolderJob:
         _text(values, "id"),
         _traceparent(values),
     )
+
+
+def read_plan_job(body: str) -> PlanJob:
+    """The job a message holds. Raises ValueError when it holds none."""
+    values = _object(body)
+    return PlanJob(_text(values, "plan"), _number(values, "step"))
 
 
 def _object(body: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.model import COMPLETED, Status
+from mailferry.model import COMPLETED, Status, Throttled
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Replace, Storage, Upsert
 
@@ -31,11 +31,13 @@ ACTIVE = frozenset({Status.VALIDATING, Status.SYNCING, Status.INCREMENTAL_SYNCIN
 
 
 class Held(StrEnum):
-    """How a person has stopped a mailbox: until its batch is resumed, or until it is resumed by its own name."""
+    """Why a mailbox is Stopped: until its batch is resumed, until it is resumed by its own name, or until it is started
+    since it was only validated."""
 
     NOT = ""
     PAUSED = "paused"
     STOPPED = "stopped"
+    VALIDATED = "validated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Mailbox:
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
-    completed, so that once it is synced its next pass is the last.
+    completed, so that once it is synced its next pass is the last. With `validate`, a pass only looks at both ends and
+    copies nothing, until it is started.
     """
 
     id: str
@@ -93,7 +96,9 @@ class Mailbox:
     way: LoginWay = BY_PASSWORD
     held: Held = Held.NOT
     changes: int = 0
+    throttled: Throttled = Throttled()
     to_complete: bool = False
+    validate: bool = False
 
     @property
     def active(self) -> bool:
@@ -102,7 +107,7 @@ class Mailbox:
 
     @property
     def stopped(self) -> bool:
-        """Whether a person has stopped it: no pass begins."""
+        """Whether it waits for a person: no pass begins."""
         return self.status is Status.STOPPED
 
     @property

@@ -122,7 +122,7 @@ class MailboxFacts:
 
     `upn`, `purpose`, `language` and `user_id` are empty where Graph did not tell. `purpose` is Graph's userPurpose
     (user, linked, shared, room, equipment, others), `language` a locale as `hu-HU`, `not_permitted` the permissions
-    that were missing.
+    that were missing, `room` how many bytes the licence allows (0: not known).
     """
 
     address: str
@@ -133,6 +133,7 @@ class MailboxFacts:
     purpose: str = ""
     language: str = ""
     not_permitted: tuple[str, ...] = ()
+    room: int = 0
 
     @property
     def login(self) -> str:

@@ -17,19 +17,20 @@ _UNKNOWN_PURPOSE = "unknown"
 #: The plans that come with a mailbox, by servicePlanId (Microsoft, "Product names and service plan identifiers for
 #: licensing"). Their `service` is "exchange", which is also that of dozens of plans without one: EXCHANGE_S_FOUNDATION
 #: is a part of nearly every licence.
-_MAILBOX_PLANS = frozenset(
-    {
-        "9aaf7827-d63c-4b61-89c3-182f06f82e5c",  # EXCHANGE_S_STANDARD (plan 1)
-        "efb87545-963c-4e0d-99df-69c6916d9eb0",  # EXCHANGE_S_ENTERPRISE (plan 2)
-        "4a82b400-a79f-41a4-b4e2-e94f5787b113",  # EXCHANGE_S_DESKLESS (kiosk)
-        "1126bef5-da20-4f07-b45e-ad25d2581aa8",  # EXCHANGE_S_ESSENTIALS
-        "fc52cc4b-ed7d-472d-bbe7-b081c23ecc56",  # EXCHANGE_S_STANDARD_MIDMARKET
-        "d42bdbd6-c335-4231-ab3d-c8f348d5aff5",  # EXCHANGE_L_STANDARD
-        "90927877-dcff-4af6-b346-2332c0b15bb7",  # EXCHANGE_B_STANDARD
-        "e9b4930a-925f-45e2-ac2a-3f7788ca6fdd",  # EXCHANGE_S_STANDARD_GOV
-        "8c3069c0-ccdb-44be-ab77-986203a67df2",  # EXCHANGE_S_ENTERPRISE_GOV
-    }
-)
+_MAILBOX_PLANS = {
+    "9aaf7827-d63c-4b61-89c3-182f06f82e5c": 50,  # EXCHANGE_S_STANDARD (plan 1)
+    "efb87545-963c-4e0d-99df-69c6916d9eb0": 100,  # EXCHANGE_S_ENTERPRISE (plan 2)
+    "4a82b400-a79f-41a4-b4e2-e94f5787b113": 2,  # EXCHANGE_S_DESKLESS (kiosk)
+    "1126bef5-da20-4f07-b45e-ad25d2581aa8": 50,  # EXCHANGE_S_ESSENTIALS
+    "fc52cc4b-ed7d-472d-bbe7-b081c23ecc56": 50,  # EXCHANGE_S_STANDARD_MIDMARKET
+    "d42bdbd6-c335-4231-ab3d-c8f348d5aff5": 50,  # EXCHANGE_L_STANDARD
+    "90927877-dcff-4af6-b346-2332c0b15bb7": 50,  # EXCHANGE_B_STANDARD
+    "e9b4930a-925f-45e2-ac2a-3f7788ca6fdd": 50,  # EXCHANGE_S_STANDARD_GOV
+    "8c3069c0-ccdb-44be-ab77-986203a67df2": 100,  # EXCHANGE_S_ENTERPRISE_GOV
+}
+#: What a mailbox that needs no licence (shared, a room, equipment) holds without one, in GB.
+_UNLICENSED_GB = 50
+_GB = 1 << 30
 #: capabilityStatus of a plan that can be used; the second is the grace period of a subscription that has ended.
 _USABLE = frozenset({"Enabled", "Warning"})
 
@@ -41,8 +42,13 @@ class _User:
     id: str = ""
     upn: str = ""
     enabled: bool = True
-    licensed: bool = False
+    gigabytes: int = 0
     readable: bool = True
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a licence comes with a mailbox."""
+        return self.gigabytes > 0
 
 
 _UNREADABLE = _User(readable=False)
@@ -115,12 +121,14 @@ def _user(answer: Answer) -> _User | Transient | None:
         id=answer.text("id"),
         upn=answer.text("userPrincipalName"),
         enabled=answer.body.get("accountEnabled") is not False,
-        licensed=any(_has_mailbox(plan) for plan in plans),
+        gigabytes=max(map(_gigabytes, plans), default=0),
     )
 
 
-def _has_mailbox(plan: Found) -> bool:
-    return plan.text("servicePlanId").lower() in _MAILBOX_PLANS and plan.text("capabilityStatus") in _USABLE
+def _gigabytes(plan: Found) -> int:
+    """What the mailbox of a plan holds; 0 without one."""
+    usable = plan.text("capabilityStatus") in _USABLE
+    return _MAILBOX_PLANS.get(plan.text("servicePlanId").lower(), 0) if usable else 0
 
 
 def _without_user(
@@ -152,7 +160,15 @@ def _facts(address: str, user: _User, settings: Answer) -> MailboxFacts | Transi
         purpose=purpose,
         language=language,
         not_permitted=not_permitted,
+        room=_room(user, purpose),
     )
+
+
+def _room(user: _User, purpose: str) -> int:
+    """Bytes that the mailbox may hold by its licence; 0 where that is not known."""
+    if user.licensed or not user.readable:
+        return user.gigabytes * _GB
+    return _UNLICENSED_GB * _GB if purpose and purpose not in (*PERSONAL, _UNKNOWN_PURPOSE) else 0
 
 
 def _cause(user: _User, purpose: str, *, denied: bool) -> Cause:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailferry.errors import Busy, ConnectionLost, LoginRefused, MailferryError, ServerError
+from mailferry.errors import LoginRefused, MailferryError, ServerError, is_throttling
 from mailferry.model import Counts
 from mailferry.state.mailboxes import Mailbox
 from mailferry.telemetry.addresses import Addresses
@@ -61,8 +61,7 @@ class Told:
             wait_seconds=seconds,
             failures=failures,
         )
-        # A server that throttles says so and goes on, or says so and hangs up.
-        if isinstance(error, Busy) or (isinstance(error, ConnectionLost) and error.delay):
+        if is_throttling(error):
             measure(THROTTLE_WAITS, 1, side=side)
             measure(THROTTLE_WAIT, seconds, side=side)
 

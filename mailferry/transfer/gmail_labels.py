@@ -9,7 +9,7 @@ from mailferry.errors import Permanent
 from mailferry.homes import Homes
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.report.labels import Labelled, LabelLists
-from mailferry.source.gmail import GmailMailbox
+from mailferry.source.gmail import GmailMailbox, Title
 from mailferry.source.labels import all_mail, folder_of, label_folders, label_of, ranked, readable
 from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
@@ -58,9 +58,9 @@ class GmailLabels:
             source.examine(store.name)
             rank = _Rank(listed, wanted)
             while homes.known_next < status.uidnext:
+                self._give(mailbox, source, homes, rank, status.uidnext)
                 if deadline.passed():
                     return None
-                self._give(mailbox, source, homes, rank, status.uidnext)
         statuses = homes.statuses()
         empty = FolderStatus(homes.uidvalidity, 1, 0)
         return [  # any change in All Mail may be one of a label's messages
@@ -93,7 +93,8 @@ class GmailLabels:
             found = {**found, **source.labels(last + 1, end)}
             last, width = end, min(width * 2, _LONGEST_STRETCH)
         given = [(uid, rank.home(labels)) for uid, labels in found.items()]
-        others = {uid: rest for uid, home in given if (rest := [label for label in found[uid] if label != home])}
+        going = [(uid, home) for uid, home in given if rank.goes(home)]
+        others = {uid: rest for uid, home in going if (rest := [label for label in found[uid] if label != home])}
         if others:
             titles = source.titles(list(others))
             at_home = dict(given)
@@ -101,14 +102,16 @@ class GmailLabels:
                 mailbox,
                 homes.uidvalidity,
                 first,
-                (
-                    Labelled(readable(at_home[uid]), readable(label), titles[uid])
-                    for uid, rest in others.items()
-                    if uid in titles
-                    for label in rest
-                ),
+                (_labelled(at_home[uid], rest, titles[uid]) for uid, rest in others.items() if uid in titles),
             )
         self.store.write(mailbox, homes, last + 1, given)
+
+
+def _labelled(home: bytes, others: Sequence[bytes], title: Title) -> Labelled:
+    own = [readable(label) for label in others if not label.startswith(b"\\")]
+    words = title.headline
+    labels = [readable(label) for label in others]
+    return Labelled(readable(home), labels, own, words.subject, words.date, words.size, title.message_id)
 
 
 class _Rank:
@@ -126,4 +129,8 @@ class _Rank:
         if not self._seen.issuperset(candidates):
             self._seen.update(candidates)
             self._going = self._wanted(label_folders(self._listed, self._seen))
-        return next((label for label in candidates if folder_of(label) in self._going), candidates[0])
+        return next(filter(self.goes, candidates), candidates[0])
+
+    def goes(self, home: bytes) -> bool:
+        """Whether the folder of this home, which was given before, goes over."""
+        return folder_of(home) in self._going

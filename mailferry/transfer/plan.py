@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import batched, chain
 
 from mailferry.errors import Conflict, FolderGone, MailferryError, NameRefused
@@ -15,8 +14,6 @@ from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts
 from mailferry.selection import EVERYTHING, Selection
-from mailferry.source.gmail import GmailMailbox
-from mailferry.state.batches import Batch
 from mailferry.state.folders import Folder, Folders, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.ledger import Ledger
@@ -25,7 +22,7 @@ from mailferry.state.storage import Queues
 from mailferry.telemetry.names import PLAN
 from mailferry.telemetry.spans import span
 from mailferry.transfer.deadline import Deadline
-from mailferry.transfer.ends import Ends, side_by_side
+from mailferry.transfer.ends import Ends
 from mailferry.transfer.epoch import (
     hides_messages,
     new_epoch,
@@ -36,15 +33,13 @@ from mailferry.transfer.epoch import (
 )
 from mailferry.transfer.folder_filter import LONGEST_NAME
 from mailferry.transfer.folder_maker import FolderMaker
-from mailferry.transfer.folder_map import KEPT, NO_WISHES, Mapping, Wishes, map_folders
+from mailferry.transfer.folder_map import KEPT, Mapping
+from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.folder_roles import is_personal, source_roles
-from mailferry.transfer.folder_rules import from_text
-from mailferry.transfer.gmail_labels import GmailLabels, Wanted
+from mailferry.transfer.measure import Measures
 from mailferry.transfer.missed import Missed
-from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
-from mailferry.transfer.user_root import below
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +66,8 @@ class Plans:
     folders: Folders
     ledger: Ledger
     queues: Queues
-    labels: GmailLabels
+    plans: FolderPlans
+    measures: Measures
 
     def run(self, job: MailboxJob) -> None:
         """Plan the pass (once, however often the job is delivered) and enqueue its folder jobs."""
@@ -84,6 +80,10 @@ class Plans:
 
     def _run(self, mailbox: Mailbox, job: MailboxJob) -> None:
         try:
+            if mailbox.validate:
+                if not self.measures.take(mailbox):
+                    send_mailbox_job(self.queues, job)
+                return
             rows = _Rows(self.folders, mailbox)
             if mailbox.planned or self._plan(self.check.prepared(mailbox), rows):
                 self._hand_on(mailbox, job, rows.all())
@@ -108,31 +108,25 @@ class Plans:
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
             interrupted.callback(rows.mark)
-            list_source = partial(ends.source.folders, everybodys=bool(mailbox.user_root))
-            listed, there = side_by_side(list_source, ends.target.folders)
-            here: Sequence[ListedFolder] = below(listed, mailbox.user_root, ends.source.separator)
-            rules = EXCHANGE if ends.target.is_exchange else PLAIN(ends.target.separator)
             batch = self.passes.batches.get(mailbox.batch)
-            map_all = partial(self._mappings, mailbox, batch, rules, there, rows)
-            if isinstance(ends.source, GmailMailbox):
-                with_labels = self.labels.folders(mailbox, ends.source, here, _going(map_all), deadline)
-                if with_labels is None:
-                    return False
-                here = with_labels
-            mappings = map_all(here)
+            plan = self.plans.plan(ends, mailbox, batch, rows.all(), deadline)
+            if plan is None:
+                return False
+            mappings, there = plan.mappings, plan.there
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
-            maker = FolderMaker(ends, rules, given)
+            maker = FolderMaker(ends, plan.rules, given)
             statuses = {folder.name: folder.status for folder in there}
             look = _Look(ends, statuses, maker, mailbox.source_id, batch.selection if batch else EVERYTHING)
             unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
                 maker.make_ahead(mapping.target for mapping in new)
-                plan = [look.folder(rows.get(mapping.source), mapping, order) for order, mapping in some]
-                rows.write([folder for folder in plan if folder])
+                found = [look.folder(rows.get(mapping.source), mapping, order) for order, mapping in some]
+                rows.write([folder for folder in found if folder])
                 if deadline.passed():
                     return False
             interrupted.pop_all()
+            here = [mapping.source for mapping in mappings]
             roles = {folder.name: "" for folder in here} | source_roles(here, there)
             replay = batch is not None and batch.replay_deletions
             source_id, number = mailbox.source_id, mailbox.pass_no
@@ -141,28 +135,6 @@ class Plans:
                 missed.settle()
                 rows.read()
         return True
-
-    def _mappings(
-        self,
-        mailbox: Mailbox,
-        batch: Batch | None,
-        rules: NameRules,
-        there: Sequence[ListedFolder],
-        rows: _Rows,
-        here: Sequence[ListedFolder],
-    ) -> Sequence[Mapping]:
-        """The folder map in the order of copying.
-
-        Folders of earlier passes keep their targets, so that nothing moves between passes.
-        """
-        return map_folders(
-            here,
-            there,
-            rules,
-            _wishes(batch) if batch else NO_WISHES,
-            self.check.well_known(mailbox),
-            settled={folder.name: folder.target_path for folder in rows.all() if folder.epoch_no},
-        )
 
     def _hand_on(self, mailbox: Mailbox, job: MailboxJob, folders: Sequence[Folder]) -> None:
         """As many folder jobs as may run at once and have enough to do; each goes from folder to folder."""
@@ -270,16 +242,6 @@ class _Look:
         except FolderGone:
             log.info("A folder was listed but can't be opened; it is left to the next pass.")
             return None
-
-
-def _going(map_all: Callable[[Sequence[ListedFolder]], Sequence[Mapping]]) -> Wanted:
-    """The names of the folders that the map doesn't leave out."""
-    return lambda folders: {mapping.source.name for mapping in map_all(folders) if not mapping.excluded}
-
-
-def _wishes(batch: Batch) -> Wishes:
-    """What the batch's options say about folders."""
-    return Wishes(batch.include_folders, batch.exclude_folders, from_text(batch.folder_rules), batch.root_folder)
 
 
 def _mapped(before: Folder | None, mapping: Mapping, order: int) -> Folder:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mailferry.budget import GMAIL, UNSAID
 from mailferry.errors import LoginRefused, MailferryError, SealBroken, SettingsError
 from mailferry.imap.values import Login, LoginKind
 from mailferry.model import Endpoint
@@ -18,11 +20,14 @@ from mailferry.source.google_tokens import GoogleTokens
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
+from mailferry.state.budgets import Budgets
 from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.token import TokenSource
 from mailferry.transfer.ends import Ends, Targets
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Sessions:
     tokens: TokenSource | None
     google: GoogleTokens | None
     homes: HomeStore
+    budgets: Budgets
 
     @contextmanager
     def open(self, mailbox: Mailbox) -> Iterator[Ends]:
@@ -48,7 +54,7 @@ class Sessions:
         with ThreadPoolExecutor(1, "target") as aside:  # both logins take several round trips each
             coming = aside.submit(connect)
             try:
-                source = self._opened(mailbox, self._source(mailbox, endpoint))
+                source = self._opened(mailbox, self._source(mailbox, endpoint), endpoint)
             except BaseException:
                 with suppress(MailferryError):
                     coming.result().close()
@@ -59,10 +65,22 @@ class Sessions:
                 yield Ends(source, targets)
             finally:
                 targets.close()
+                _settle(source)
 
-    def _opened(self, mailbox: Mailbox, source: SourceMailbox) -> SourceMailbox:
-        """The session as what its server is."""
-        return GmailMailbox.over(source, partial(self.homes.read, mailbox)) if source.has_labels else source
+    def _opened(self, mailbox: Mailbox, source: SourceMailbox, endpoint: Endpoint) -> SourceMailbox:
+        """The session as what its server is, and within the server's budget."""
+        if source.has_labels:
+            source = GmailMailbox.over(source, partial(self.homes.read, mailbox))
+        budget = endpoint.budget
+        if budget == UNSAID and source.has_labels:
+            budget = GMAIL
+        if budget.bytes:
+            try:
+                source.limit(self.budgets.account(endpoint.id, mailbox.id, budget))
+            except BaseException:
+                source.close()
+                raise
+        return source
 
     def _source(self, mailbox: Mailbox, endpoint: Endpoint) -> SourceMailbox:
         server, quirks = endpoint.server(self.settings.target.timeout), endpoint.quirks
@@ -80,6 +98,10 @@ class Sessions:
         except LoginRefused:
             self.google.forget(mailbox.user)
             raise
+
+    def target(self, mailbox: Mailbox) -> TargetMailbox:
+        """The target alone, logged in. Raises what `open` raises of it."""
+        return self._to_target(mailbox)()
 
     def _password(self, mailbox: Mailbox) -> str:
         batch = self.batches.get(mailbox.batch)
@@ -106,3 +128,12 @@ class Sessions:
             return TargetMailbox.open(settings.target, replace(login, token=another), settings.target_profile)
 
         return connect
+
+
+def _settle(source: SourceMailbox) -> None:
+    """Write down what was read of a budget; what was reserved stays written down if that fails."""
+    try:
+        if source.meter:
+            source.meter.settle()
+    except Exception:
+        log.exception("What was read of the source's budget could not be written down.")

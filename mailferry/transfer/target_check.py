@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mailferry.errors import Busy, LoginRefused, MailferryError, Transient
 from mailferry.state.mailboxes import Mailbox, Mailboxes
-from mailferry.target.mailbox_facts import SIDE, Cause, explained, let_in, turned_away
+from mailferry.target.mailbox_facts import SIDE, Cause, MailboxFacts, explained, let_in, turned_away
 from mailferry.target.preflight import Preflight
 
 log = logging.getLogger(__name__)
@@ -38,16 +38,20 @@ class TargetCheck:
         Raises `Permanent` with cause and remedy when it can't, `Busy` while it is being made, `Transient` errors when
         Graph is down. What the app may not ask is noted and held against nobody.
         """
-        if self.preflight is None or mailbox.last_synced:
-            return mailbox
+        return mailbox if mailbox.last_synced else self.with_facts(mailbox)[0]
+
+    def with_facts(self, mailbox: Mailbox) -> tuple[Mailbox, MailboxFacts | None]:
+        """The same of any mailbox, with what Graph says of it; None where it is not asked."""
+        if self.preflight is None:
+            return mailbox, None
         facts = self.preflight.check_one(mailbox.address)
         if error := facts.error():
             raise error
         note = "" if facts.cause is Cause.READY else f"{facts.why} {facts.remedy}"
         if (facts.login, note) == (mailbox.login, mailbox.note):
-            return mailbox
+            return mailbox, facts
         changed = self.mailboxes.change(mailbox.id, lambda found: replace(found, login=facts.login, note=note))
-        return changed or mailbox
+        return changed or mailbox, facts
 
     def well_known(self, mailbox: Mailbox) -> Mapping[str, tuple[str, ...]] | None:
         """Paths of the folders that Graph has names for; None where it can't or may not be asked, or does not answer.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.dashboard.server import KEYS, Site, site
 
@@ -21,6 +21,10 @@ _FLAGS = [
     "--disable-sync",
     "--no-proxy-server",
 ]
+
+#: Milliseconds until what must happen has failed to: the machine may be busy.
+_PATIENCE = 30_000
+expect.set_options(timeout=_PATIENCE)
 
 #: Opens a page that has a key; its size and its colours may be chosen.
 type Open = Callable[..., Page]
@@ -48,7 +52,9 @@ def open_page(chromium: Browser, app: Site) -> Iterator[Open]:
     complaints: list[str] = []
     contexts = []
 
-    def opened(where: str = "#/", width: int = 1600, colours: str = "light", key: str = KEYS.function) -> Page:
+    def opened(
+        where: str = "#/", width: int = 1600, colours: str = "light", key: str = KEYS.function, clock: bool = False
+    ) -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 1000},
             color_scheme="dark" if colours == "dark" else "light",
@@ -59,7 +65,9 @@ def open_page(chromium: Browser, app: Site) -> Iterator[Open]:
         contexts.append(context)
         context.add_init_script(f"sessionStorage.setItem('mailferry-key', '{key}')" if key else "")
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        if clock:  # the test lets the time go by
+            page.clock.install()
+        page.set_default_timeout(_PATIENCE)
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{app.dashboard}{where}")

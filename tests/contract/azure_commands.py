@@ -16,7 +16,9 @@ GLOBAL = {"--output", "--query", "--subscription"}
 AZ: dict[str, set[str]] = {
     "account set": set(),
     "account show": set(),
-    "ad app create": {"--display-name"},
+    "ad app create": {
+        *("--display-name", "--sign-in-audience", "--enable-id-token-issuance", "--web-redirect-uris", "--app-roles"),
+    },
     "ad app credential reset": {"--id", "--append", "--cert", "--years"},
     "ad app federated-credential create": {"--id", "--parameters"},
     "ad app list": {"--filter"},

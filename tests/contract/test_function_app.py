@@ -22,6 +22,17 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "send_test_message": {
+        "type": "httpTrigger",
+        "route": "domains/{domain}/test-message",
+        "authLevel": "FUNCTION",
+        "methods": ["POST"],
+    },
+    "test_message": {"type": "httpTrigger", "route": "domains/{domain}/test-message", "methods": ["GET"]},
+    "work_on_plan": {"type": "queueTrigger", "queueName": "plan-jobs"},
+    "plans": {"type": "httpTrigger", "route": "plans", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "plan": {"type": "httpTrigger", "route": "plans/{plan}", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "operate_plan": {"type": "httpTrigger", "route": "plans/{plan}/{operation}", "methods": ["POST"]},
     "sync": {"type": "timerTrigger", "schedule": "%SYNC_SCHEDULE%"},
     "watch": {"type": "timerTrigger", "schedule": "%WATCH_SCHEDULE%"},
     "health": {"type": "httpTrigger", "route": "health", "authLevel": "ANONYMOUS"},
@@ -41,6 +52,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     "report": {"type": "httpTrigger", "route": "batches/{batch}/reports/{file}", "methods": ["GET"]},
     "domain": {"type": "httpTrigger", "route": "domains/{domain}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "mailbox": {"type": "httpTrigger", "route": "batches/{batch}/mailboxes/{mailbox}", "authLevel": "FUNCTION"},
+    "validation": {"type": "httpTrigger", "route": "batches/{batch}/validation", "methods": ["GET"]},
     "me": {"type": "httpTrigger", "route": "me", "authLevel": "FUNCTION", "methods": ["GET"]},
     "dashboard": {"type": "httpTrigger", "route": "dashboard", "authLevel": "ANONYMOUS", "methods": ["GET"]},
     "dashboard_part": {"type": "httpTrigger", "route": "dashboard/{file}", "authLevel": "ANONYMOUS"},
@@ -121,7 +133,7 @@ def test_a_chunk_ends_long_before_the_platform_ends_it_and_every_invocation_has_
     # A message is invisible for ten minutes, whatever host.json says: a function that ran longer would run twice.
     assert timeout <= 600
     queues = HOST["extensions"]["queues"]
-    at_once = 4 * (queues["batchSize"] + queues["newBatchThreshold"])
+    at_once = 5 * (queues["batchSize"] + queues["newBatchThreshold"])
     assert at_once <= int(SAMPLE["PYTHON_THREADPOOL_THREAD_COUNT"])
     assert queues["visibilityTimeout"] != "00:00:00"
     assert queues["messageEncoding"] == "base64"

@@ -26,6 +26,8 @@ EXCHANGE_APP = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 GRAPH_ROLES = {"User.Read.All", "MailboxSettings.Read", "Mail.ReadBasic.All"}
 
+PROVISION_ROLES = {"User.ReadWrite.All", "Organization.Read.All"}
+
 type Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -60,7 +62,7 @@ def directory() -> Directory:
     }
     graph_roles = {
         role: f"55555555-0000-4000-8000-00000000000{number}"
-        for number, role in enumerate(sorted(GRAPH_ROLES | {"Mail.Send"}))
+        for number, role in enumerate(sorted(GRAPH_ROLES | {"Mail.Send"} | PROVISION_ROLES))
     }
     return Directory(
         TENANT,
@@ -115,6 +117,13 @@ def test_the_second_run_changes_nothing_and_says_the_same(directory: Directory, 
     assert second.stdout == first.stdout
     assert directory.changes == changes
     assert len(changes) == 7
+
+
+def test_users_are_made_only_by_those_who_ask_for_it(directory: Directory, run: Run) -> None:
+    assert run("--identity", IDENTITY_CLIENT, "--provision").returncode == 0
+    [app] = directory.applications
+    [made] = [row for row in directory.principals if row["appId"] == app["appId"]]
+    assert grants(directory, made["id"]) == {"IMAP.AccessAsApp"} | PROVISION_ROLES
 
 
 def test_mail_is_sent_only_by_those_who_ask_for_it(directory: Directory, run: Run) -> None:
@@ -239,7 +248,7 @@ def test_the_help_names_every_option() -> None:
     shown = subprocess.run([ENTRA, "--help"], capture_output=True, text=True, check=True).stdout
     taken = re.findall(r"^    (--[a-z-]+(?: \| --[a-z-]+)*)\)", ENTRA.read_text(), re.MULTILINE)
     options = {option for options in taken for option in options.split(" | ")}
-    assert len(options) == 8
+    assert len(options) == 9
     assert {option for option in options if option not in shown} == set()
 
 

@@ -33,8 +33,8 @@ def target() -> Iterator[SimServer]:
         yield server
 
 
-def engine_for(courier: Courier, target: SimServer) -> Engine:
-    return Engine(settings_for((courier.host, courier.port), (target.host, target.port)))
+def engine_for(courier: Courier, target: SimServer, **more: str) -> Engine:
+    return Engine(settings_for((courier.host, courier.port), (target.host, target.port), **more))
 
 
 def row(user: str) -> str:
@@ -114,3 +114,19 @@ def test_a_folder_nobody_has_opened_is_not_taken_for_a_new_one_in_every_pass(
     engine.services.sync.run()
     engine.run()
     assert "UID FETCH" not in [heard.verb for heard in target.commands[searched:]]  # nothing to look for there
+
+
+def test_a_server_with_as_many_connections_as_it_bears_hangs_up_and_is_waited_for(target: SimServer, user: str) -> None:
+    with Courier(per_address=1) as courier:
+        deliver(courier, user, list(messages(6, 5, median_bytes=200)))
+        engine = engine_for(courier, target, RETRY_ATTEMPTS="100")  # it notices a bit late that a client has gone
+        engine.drop("batch", row(user))
+        with IMAPClient(courier.host, courier.port, ssl=False) as client:
+            client.login(user, PASSWORD)
+            engine.step()
+            line = engine.line("batch")
+            assert "Trying again in" in line.why
+            assert "lower max_concurrent" in line.remedy
+        engine.run()
+        assert engine.line("batch").status is Status.SYNCED
+        assert assert_arrived(courier, target, user) == 5

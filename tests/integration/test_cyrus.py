@@ -73,8 +73,8 @@ def assert_arrived(cyrus: Cyrus, target: SimServer, user: str, login: str) -> in
 def test_a_mailbox_arrives_as_it_is_and_later_passes_carry_what_is_new(
     cyrus: Cyrus, target: SimServer, user: str, login: str
 ) -> None:
-    odd = [] if cyrus.slashes else list(odd_messages().values())  # once is enough for what is inside of messages
-    fill(cyrus, login, [*messages(1, 120, folders=FOLDERS, median_bytes=2_000), *odd, oversize(2_000_000)])
+    odd = list(odd_messages().values())[:: 60 if cyrus.slashes else 6]  # Cyrus writes each to the disk at once
+    fill(cyrus, login, [*messages(1, 60, folders=FOLDERS, median_bytes=2_000), *odd, oversize(2_000_000)])
     with IMAPClient(cyrus.host, cyrus.port, ssl=False) as client:
         client.login(login, PASSWORD)
         client.create_folder(Naming.of(client).on_server("Empty"))
@@ -84,7 +84,7 @@ def test_a_mailbox_arrives_as_it_is_and_later_passes_carry_what_is_new(
     line = engine.line("batch")
     assert line.status is Status.SYNCED, line.why
     filled = assert_arrived(cyrus, target, user, login)
-    assert filled > 400 if odd else filled == 121
+    assert filled > 60
     assert (line.counts.copied, line.counts.adopted, line.counts.skipped) == (filled, 0, 0)
     sent = target.verbs().count("APPEND")
 

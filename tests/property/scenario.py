@@ -252,15 +252,24 @@ def scenarios(draw: st.DrawFn, events: st.SearchStrategy[Event] = _events, most:
     places = draw(st.lists(st.sampled_from(carried), unique=True, max_size=3)) if carried else []
     foreign = [(folder, Letter(200 + number)) for number, folder in enumerate(draw(st.lists(_folders, max_size=2)))]
     alike = {folder for folder, letter in (mail[place] for place in places) if letter.kind is Kind.SAME_ID}
-    return Scenario(
-        tuple(mail),
-        (*(mail[place] for place in places), *foreign),
-        draw(targets),
-        draw(st.booleans()),
-        draw(st.integers(1, 10)),
-        draw(st.sampled_from([1_000, 4])),
-        tuple(_within_promise(draw(st.lists(events, max_size=most)), alike)),
-    )
+    target, rich = draw(targets), draw(st.booleans())
+    window, step = draw(st.integers(1, 10)), draw(st.sampled_from([1_000, 4]))
+    happens = tuple(_within_promise(draw(st.lists(events, max_size=most)), alike))
+    if any(isinstance(event, Operate) and event.operation is Operation.REMOVE for event in happens):
+        mail = [(folder, _recognised(letter)) for folder, letter in mail]
+        happens = tuple(_recognisable(event) for event in happens)
+    there = (*(mail[place] for place in places), *foreign)
+    return Scenario(tuple(mail), there, target, rich, window, step, happens)
+
+
+def _recognised(letter: Letter) -> Letter:
+    """A letter whose copy is known again when nothing else is known of it any more."""
+    strange = letter.kind in CHANGED | DEADLY | {Kind.SAME_ID}
+    return Letter(letter.number, Kind.PLAIN, letter.flags, letter.own_date) if strange else letter
+
+
+def _recognisable(event: Event) -> Event:
+    return Arrive(event.folder, _recognised(event.letter), event.nth) if isinstance(event, Arrive) else event
 
 
 def _within_promise(events: Sequence[Event], alike: Container[bytes]) -> Iterator[Event]:

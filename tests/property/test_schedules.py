@@ -124,6 +124,7 @@ HARMS: dict[str, Callable[[int], Event]] = {
     "killed after it": lambda call: Kill(call, after=True, back=0),
     "paused before it": lambda call: Operate(call, Operation.PAUSE, after=False),
     "stopped after it": lambda call: Operate(call, Operation.STOP, after=True),
+    "to be completed before it": lambda call: Operate(call, Operation.COMPLETE, after=False),
     "delivered again at it": lambda call: Again(call, lease_over=False),
     "delivered again at it, with its lease over": lambda call: Again(call, lease_over=True),
 }
@@ -133,6 +134,15 @@ HARMS: dict[str, Callable[[int], Event]] = {
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
 def test_whatever_happens_at_any_call_to_storage(harm: Callable[[int], Event], call: int) -> None:
     play(inbox(Letter(1), Letter(2, Kind.REFUSED), target=AHEAD, events=(harm(call),)))
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("call", range(1, 61))
+def test_a_mailbox_that_is_removed_at_any_call_to_storage_and_dropped_again_arrives_once(
+    call: int, after: bool
+) -> None:
+    letters = (*(Letter(number) for number in range(1, 5)), Letter(5, Kind.REFUSED_ALWAYS))
+    play(inbox(*letters, target=AHEAD, events=(Operate(call, Operation.REMOVE, after),)))
 
 
 @pytest.mark.parametrize("later", [1, 4])

@@ -9,19 +9,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
+from mailferry.errors import OperationRefused
 from mailferry.lifecycle.operation_rules import Operation
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.settings import read_settings
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
+from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from mailferry.transfer import chunk, folder_copy, plan, windows
 from mailferry.transfer.deadline import Deadline
+from tests.property.endings import assert_closed, assert_completed
 from tests.property.letters import LARGEST, Letter, kills, number_of, refuses
 from tests.property.scenario import (
     Again,
@@ -42,9 +45,10 @@ from tests.support.engine import Engine, csv_of, settings_for
 from tests.support.imap_sim import BARE, RICH, Behaviour, Store
 
 USER = "ann@example.test"
+MAILBOX = mailbox_id(USER)
 BATCH = "batch"
 #: Jobs of one pass, passes after the first, and rounds of the watch in one pass.
-JOBS_MOST, PASSES_MOST, WATCHES_MOST = 200, 6, 3
+JOBS_MOST, PASSES_MOST, WATCHES_MOST = 200, 7, 4
 #: Refused commands that Exchange and its like bear on one connection.
 ERROR_BUDGET = 10
 
@@ -119,21 +123,59 @@ class World:
     # Running jobs
 
     def _run_jobs(self) -> None:
-        queues, watches = self.engine.queues, 0
+        """Until the mailbox is in step. One that is completed or removed meanwhile is dropped again."""
+        watches = 0
         for _ in range(JOBS_MOST):
-            if taken := self._taken():
-                self._deliver(*taken)
-            elif (due := queues.next_due()) is not None:
-                self._pass_time(due)
-            elif self.line.status in _OVER:
+            if self._run_next():
+                continue
+            status = self._status
+            if status in _OVER:
                 return
-            elif self.line.status is Status.STOPPED:
+            if status is Status.STOPPED:
                 self._operate(Operation.RESUME)
+            elif status is None or status in COMPLETED:
+                if status:
+                    self._check_completed()
+                self._tell("the CSV is dropped again")
+                self.engine.drop(BATCH, csv_of(USER))
             else:
                 watches += 1
                 assert watches <= WATCHES_MOST, f"the watch finds nothing to do, and yet: {self.line}"
                 self._watch()
         raise AssertionError(f"still busy after {JOBS_MOST} jobs: {self.line}")
+
+    def _run_next(self) -> bool:
+        """Deliver a job, or let the time pass until there is one; False when there is none."""
+        if taken := self._taken():
+            self._deliver(*taken)
+        elif (due := self.engine.queues.next_due()) is not None:
+            self._pass_time(due)
+        else:
+            return False
+        return True
+
+    @property
+    def _status(self) -> Status | None:
+        """The mailbox's; None when it was removed."""
+        line = self.engine.lines(BATCH).get(USER)
+        return line.status if line else None
+
+    def _check_completed(self) -> None:
+        """It is what it should be, and nothing touches it any more."""
+        completed = assert_completed(self.engine, MAILBOX)
+        logins = self._logins()
+        later, self._on_call = self._on_call, {}
+        self._watch()
+        self.engine.services.sync.run()
+        while self._run_next():
+            pass
+        self._on_call = later
+        assert Mailboxes(self.engine.storage).get(MAILBOX) == completed
+        assert logins == self._logins(), "somebody has logged in"
+        assert_closed(self.engine, BATCH)
+
+    def _logins(self) -> int:
+        return sum(server.verbs().count("LOGIN") for server in self.servers.values())
 
     def _taken(self) -> tuple[str, str] | None:
         taken = ((queue, self.engine.queues.take(queue)) for queue in (MAILBOX_JOBS, FOLDER_JOBS))
@@ -214,8 +256,8 @@ class World:
 
     def _operate(self, operation: Operation) -> None:
         self._tell(f"somebody asks to {operation}")
-        mailboxes = {self.line.mailbox: USER}
-        self.engine.services.operations.run(BATCH, operation, "test", mailboxes)
+        with suppress(OperationRefused):  # it was removed
+            self.engine.services.operations.run(BATCH, operation, "test", {MAILBOX: USER})
 
     # What happens at commands
 

@@ -16,11 +16,11 @@ import pytest
 
 from devhost.triggers import HttpTrigger
 from devhost.web import Route, compile_route
-from functions import api, files
+from functions import api, files, validation
 from mailferry.services import Services
 
 KEY = "the-function-key"
-_MODULES = (api, files)
+_MODULES = (api, files, validation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.operations import Done
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint
 from mailferry.state.admission import Admission
+from mailferry.state.batches import Batch, Batches
 from mailferry.state.jobs import MAILBOX_JOBS, MailboxJob, read_mailbox_job
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
 from tests.support.engine import Engine, csv_of, settings_for
@@ -76,3 +78,48 @@ def drop_command(engine: Engine, text: str, batch: str = "batch") -> dict[str, o
     assert engine.storage.blobs.info("batches", f"{batch}.command.json") is None
     answer: dict[str, object] = json.loads(engine.report(batch, "command.json"))
     return answer
+
+
+def synced_batch() -> Engine:
+    """All three are Synced."""
+    engine = batch_of_three()
+    passes(engine).finish(box(engine, A))
+    for address in (B, C):
+        passes(engine).finish(begin(engine, address))
+    jobs(engine)
+    return engine
+
+
+def batch(engine: Engine) -> Batch:
+    found = Batches(engine.storage).get("batch")
+    assert found is not None
+    return found
+
+
+def complete(engine: Engine, *addresses: str) -> None:
+    """Ask for it, and run the last passes."""
+    run(engine, Operation.COMPLETE, *addresses)
+    for address in addresses or (A, B, C):
+        passes(engine).finish(begin(engine, address))
+    jobs(engine)
+
+
+def later(engine: Engine, **ahead: float) -> None:
+    engine.time.move_to(engine.time() + timedelta(**ahead))
+
+
+def deliver(engine: Engine) -> list[str]:
+    """The passes that begin, one after the other; each is over at once."""
+    began = []
+    while found := jobs(engine):
+        for mailbox, number in found:
+            if begun := passes(engine).begin(MailboxJob(mailbox, number)):
+                began.append(str(begun.status))
+                passes(engine).finish(begun)
+    return began
+
+
+def round_of_the_watch(engine: Engine) -> list[str]:
+    """What it starts."""
+    engine.services.watch.run()
+    return deliver(engine)

@@ -22,7 +22,7 @@ _PASSWORDS = Path("run/courier/authdaemon/socket")
 
 class Courier(ThrowAwayServer):
     """One server, configured as Debian does: any user has the password `users_password` and a maildir from the first
-    login on. Folders are `INBOX.A.B`.
+    login on. Folders are `INBOX.A.B`. `per_address`: connections that it bears from one address (MAXPERIP).
 
     Facts about Courier to know in a test: it has no LITERAL+, gives bare LF back as CRLF and adds one to the end,
     and doesn't keep on EXAMINE and STATUS which UIDs it gave.
@@ -30,8 +30,9 @@ class Courier(ThrowAwayServer):
 
     name = "Courier"
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, per_address: int = 20) -> None:
         super().__init__(root)
+        self._per_address = per_address
         self._passwords: PasswordSocket | None = None
         self._files = itertools.count(1)
 
@@ -50,9 +51,10 @@ class Courier(ThrowAwayServer):
     def command(self) -> str:
         """As its own script does. GAM_CLIENT_ID keeps the file watchers of two servers apart."""
         libraries = library_path(self.base, self.base)
+        most = self._per_address
         return (
             f'set -a; . "$1/etc/courier/imapd"; LD_LIBRARY_PATH={libraries}; GAM_CLIENT_ID={self.base.name}; '
-            f'exec chroot "$1" /usr/sbin/couriertcpd -address={HOST} -maxprocs=$MAXDAEMONS -maxperip=$MAXPERIP '
+            f'exec chroot "$1" /usr/sbin/couriertcpd -address={HOST} -maxprocs=$MAXDAEMONS -maxperip={most} '
             f"$TCPDOPTS {self.port} /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
         )
 
@@ -78,15 +80,13 @@ class Courier(ThrowAwayServer):
 
     def _maildir(self, user: str, folder: str = "") -> Path:
         """The maildir of a user's folder, made when it isn't there."""
-        top = self.base / "mail" / user
-        for maildir in (top / "Maildir", top / "Maildir" / folder):
-            for name in ("cur", "new", "tmp"):
-                (maildir / name).mkdir(parents=True, exist_ok=True)
-        (maildir / "maildirfolder").touch()
-        for path in (top, *top.rglob("*")):
-            if path.is_dir():
-                shutil.chown(path, "mail", "mail")
-        return maildir
+        top = self.base / "mail" / user / "Maildir"
+        for maildir in (top, top / folder):
+            if not (maildir / "cur").exists():
+                for path in (maildir.parent, maildir, *(maildir / name for name in ("new", "tmp", "cur"))):
+                    path.mkdir(parents=True, exist_ok=True)
+                    shutil.chown(path, "mail", "mail")
+        return top / folder
 
     def _judge(self, asked: BufferedIOBase, answer: BufferedIOBase) -> None:
         """As authdaemond does: environment lines, then AUTH with service, kind, user and password; the account back."""

@@ -11,7 +11,14 @@ from mailferry.model import MailboxLine
 from mailferry.services import Services, make_services
 from mailferry.settings import read_settings
 from mailferry.state.batches import Batches
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, read_folder_job, read_mailbox_job
+from mailferry.state.jobs import (
+    FOLDER_JOBS,
+    MAILBOX_JOBS,
+    PLAN_JOBS,
+    read_folder_job,
+    read_mailbox_job,
+    read_plan_job,
+)
 from mailferry.state.memory import MemoryQueues, memory_storage
 from mailferry.state.storage import Storage
 from tests.support.throwaway import ThrowAwayServer
@@ -86,6 +93,8 @@ class Engine:
             self.services.plans.run(read_mailbox_job(body))
         elif body := self.queues.take(FOLDER_JOBS):
             self.services.chunks.run(read_folder_job(body))
+        elif body := self.queues.take(PLAN_JOBS):
+            self.services.planning.step(read_plan_job(body))
         else:
             return False
         return True

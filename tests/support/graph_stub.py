@@ -82,6 +82,11 @@ class GraphStub:
         replies = self.replies.get(path, [NOT_FOUND])
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
+    def changed(self, path: str, body: Json) -> Reply:
+        """The next reply to a POST or PATCH, which is remembered."""
+        self.posted.append((path, body))
+        return self.answer(path)
+
     def batch(self, wanted: list[Json]) -> Reply:
         """All replies of a batch, the last first; a reply for `$batch` itself goes before."""
         if own := self.replies.get("/$batch"):
@@ -112,8 +117,11 @@ class GraphStub:
                 if self.path == BATCH:
                     self._send(lambda: stub.batch(body["requests"]))
                 else:
-                    stub.posted.append((unquote(self.path.removeprefix("/v1.0")), body))
-                    self._send(lambda: stub.answer(self.path.removeprefix("/v1.0")))
+                    self._send(lambda: stub.changed(unquote(self.path.removeprefix("/v1.0")), body))
+
+            def do_PATCH(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self._send(lambda: stub.changed(unquote(self.path.removeprefix("/v1.0")), body))
 
             def log_message(self, format: str, *args: object) -> None:
                 """Says nothing."""

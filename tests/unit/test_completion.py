@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
@@ -12,11 +11,25 @@ from mailferry.lifecycle.operation_rules import Operation
 from mailferry.model import Counts, Status
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission
-from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.jobs import FOLDER_JOBS, FolderJob, MailboxJob
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
-from tests.support.batch_of_three import A, B, C, batch_of_three, begin, box, drop_command, jobs, passes, run, statuses
+from tests.support.batch_of_three import (
+    A,
+    B,
+    C,
+    batch,
+    batch_of_three,
+    begin,
+    box,
+    complete,
+    drop_command,
+    jobs,
+    passes,
+    run,
+    statuses,
+    synced_batch,
+)
 from tests.support.engine import Engine, csv_of
 
 COMPLETE, PAUSE, RESUME, RETRY, STOP = (
@@ -31,26 +44,7 @@ COMPLETE, PAUSE, RESUME, RETRY, STOP = (
 @pytest.fixture
 def engine() -> Engine:
     """All three are Synced."""
-    engine = batch_of_three()
-    passes(engine).finish(box(engine, A))
-    for address in (B, C):
-        passes(engine).finish(begin(engine, address))
-    jobs(engine)
-    return engine
-
-
-def batch(engine: Engine) -> Batch:
-    found = Batches(engine.storage).get("batch")
-    assert found is not None
-    return found
-
-
-def complete(engine: Engine, *addresses: str) -> None:
-    """Ask for it, and run the last passes."""
-    run(engine, COMPLETE, *addresses)
-    for address in addresses or (A, B, C):
-        passes(engine).finish(begin(engine, address))
-    jobs(engine)
+    return synced_batch()
 
 
 def test_a_batch_is_completed_by_a_last_pass_and_then_left_alone(engine: Engine) -> None:
@@ -340,127 +334,3 @@ def test_a_batch_whose_csv_comes_as_it_is_closed_keeps_the_key_of_that_csv(engin
     engine.drop("batch", csv_of(A))
     completion.look_after(read, lines)
     assert (batch(engine).closed, bool(batch(engine).wrapped_key)) == (None, True)
-
-
-def after(engine: Engine, **ahead: float) -> str:
-    moment = engine.time() + timedelta(**ahead)
-    return f'{{"complete_after": "{moment.isoformat(timespec="seconds")}"}}'
-
-
-def later(engine: Engine, **ahead: float) -> None:
-    engine.time.move_to(engine.time() + timedelta(**ahead))
-
-
-def deliver(engine: Engine) -> list[str]:
-    """The passes that begin, one after the other; each is over at once."""
-    began = []
-    while found := jobs(engine):
-        for mailbox, number in found:
-            if begun := passes(engine).begin(MailboxJob(mailbox, number)):
-                began.append(str(begun.status))
-                passes(engine).finish(begun)
-    return began
-
-
-def round_of_the_watch(engine: Engine) -> list[str]:
-    """What it starts."""
-    engine.services.watch.run()
-    return deliver(engine)
-
-
-def test_before_its_time_a_batch_is_kept_close_and_then_it_is_completed_by_itself(engine: Engine) -> None:
-    engine.drop("batch", csv_of(A, B, C), after(engine, hours=10))
-    assert round_of_the_watch(engine) == []
-    later(engine, hours=4, minutes=1)
-    assert round_of_the_watch(engine) == ["IncrementalSyncing"] * 3
-    later(engine, minutes=3)
-    assert round_of_the_watch(engine) == []
-    later(engine, minutes=2)
-    assert round_of_the_watch(engine) == ["IncrementalSyncing"] * 3
-    later(engine, hours=5, minutes=55)
-    assert round_of_the_watch(engine) == ["Completing"] * 3
-    assert statuses(engine) == ["Completed"] * 3
-    engine.services.watch.run()
-    assert batch(engine).closed
-    assert round_of_the_watch(engine) == []
-
-
-def test_at_its_time_a_first_pass_goes_on_and_what_failed_before_is_tried_once_more(engine: Engine) -> None:
-    engine.drop("batch", csv_of(A, B, C, "d@x.y"), after(engine, hours=1))
-    failed = begin(engine, B)
-    passes(engine).fail(failed.id, failed.pass_no, "x", "y")
-    jobs(engine)
-    first = begin(engine, "d@x.y")
-    run(engine, PAUSE, C)
-    later(engine, hours=1, minutes=1)
-    engine.services.watch.run()
-    last = begin(engine, B)
-    assert last.status is Status.COMPLETING
-    passes(engine).fail(last.id, last.pass_no, "x", "y")
-    passes(engine).finish(begin(engine, A))
-    jobs(engine)
-    engine.services.watch.run()
-    assert mailbox_id(B) not in dict(jobs(engine))  # what has failed now is left to the sync
-    passes(engine).finish(first)
-    assert box(engine, "d@x.y").why.startswith("Waiting for its last pass.")
-    passes(engine).finish(begin(engine, "d@x.y"))
-    jobs(engine)
-    run(engine, RESUME, C)
-    last_of_c = begin(engine, C)
-    assert last_of_c.status is Status.COMPLETING
-    passes(engine).finish(last_of_c)
-    assert round_of_the_watch(engine) == []
-    engine.services.sync.run()
-    assert deliver(engine) == ["Completing"]
-    assert {str(line.status) for line in engine.lines("batch").values()} == {"Completed"}
-
-
-def test_a_time_in_the_past_is_refused_but_not_that_which_the_batch_has_already(engine: Engine) -> None:
-    options = after(engine, hours=1)
-    engine.drop("batch", csv_of(A, B, C), options)
-    later(engine, hours=2)
-    engine.drop("batch", csv_of(A, B, C), options)
-    engine.drop("batch", csv_of(A, B, C))
-    assert not batch(engine).refused
-    engine.drop("other", csv_of("z@x.y"), options)
-    found = Batches(engine.storage).get("other")
-    assert found is not None
-    assert "$.complete_after is" in found.refused
-    assert "which is in the past." in found.refused
-    assert "ask for the operation complete" in engine.report("other", "intake.csv")
-    engine.drop("batch", csv_of(A), after(engine, minutes=-30))
-    assert "in the past" in batch(engine).refused
-    assert batch(engine).complete_after
-
-
-def test_rows_that_a_csv_brings_to_a_paused_batch_are_paused_until_it_is_resumed(engine: Engine) -> None:
-    complete(engine, A)
-    run(engine, PAUSE)
-    engine.drop("batch", csv_of(A, "d@x.y"))
-    lines = engine.lines("batch")
-    assert [(str(lines[each].status), lines[each].why) for each in (A, "d@x.y")] == [
-        ("Stopped", "Its batch is paused.")
-    ] * 2
-    assert engine.services.status.one("batch")["paused"] is True  # type: ignore[index, call-overload]
-    engine.services.watch.run()
-    assert jobs(engine) == []
-    run(engine, RESUME)
-    assert jobs(engine) == [(mailbox_id(A), 3)]
-    engine.drop("batch", csv_of("e@x.y"))
-    assert engine.lines("batch")["e@x.y"].status is Status.QUEUED
-
-
-def test_a_batch_that_is_paused_while_its_csv_is_taken_in_is_paused_as_a_whole(engine: Engine) -> None:
-    wait = Admission.wait
-
-    def paused_meanwhile(self: Admission, *what: object) -> None:
-        wait(self, *what)  # type: ignore[arg-type]
-        run(engine, PAUSE)
-
-    with patch.object(Admission, "wait", paused_meanwhile), pytest.raises(Exception, match="paused while"):
-        engine.drop("batch", csv_of("d@x.y"))
-    later(engine, minutes=10)
-    engine.services.watch.run()  # which takes it in again
-    assert engine.lines("batch")["d@x.y"].status is Status.STOPPED
-    for mailbox, number in jobs(engine):
-        assert passes(engine).begin(MailboxJob(mailbox, number)) is None

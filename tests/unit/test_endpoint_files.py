@@ -16,7 +16,7 @@ from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from tests.support.engine import Engine, csv_of, settings_for
-from tests.support.imap_sim import SimServer, Store
+from tests.support.imap_sim import Behaviour, SimServer, Store
 
 USER = "a@x.y"
 
@@ -175,6 +175,11 @@ def test_another_host_in_mid_migration_waits_for_the_csv_and_loses_nothing(engin
     assert "just being copied from another source mailbox" in engine.report("batch", "intake.csv")
     boxes = [mailboxes.get(mailbox_id(address)) for address in (USER, "b@x.y")]
     assert [box.endpoint for box in boxes if box] == ["imap.old.example:993", "imap.new.example:993"]
+    passes, admission = engine.services.chunks.passes, Admission(engine.storage)
+    assert boxes[0]
+    passes.finish(boxes[0])
+    engine.services.sync.run()  # its next pass takes a place of the server that it is copied from
+    assert [slot.mailbox for slot in admission.slots("imap.old.example:993") if slot.pass_no == 2] == [mailbox_id(USER)]
 
 
 def test_the_answer_says_what_the_server_is_and_can_do(engine: Engine) -> None:
@@ -188,6 +193,15 @@ def test_the_answer_says_what_the_server_is_and_can_do(engine: Engine) -> None:
         engine.storage.blobs.delete("reports", "endpoints/legacy.json")
         engine.services.watch.run()
         assert engine.storage.blobs.info("reports", "endpoints/legacy.json") is None  # tried once a version
+
+
+def test_the_answer_says_which_software_it_is_and_what_is_done_otherwise_for_it(engine: Engine) -> None:
+    with SimServer(Store(), Behaviour(greeting="OK Courier-IMAP ready.")) as server:
+        definition = {"host": server.host, "port": server.port, "security": "none", "quirks": {"compress": False}}
+        put(engine, definition)
+        engine.services.watch.run()
+        assert answer(engine)["software"] == "Courier"
+        assert answer(engine)["quirks"] == {"select": True, "compress": False}
 
 
 def test_the_answer_says_why_a_server_can_not_be_reached(engine: Engine) -> None:
@@ -209,3 +223,24 @@ def test_a_round_tries_only_so_many_and_the_next_goes_on(engine: Engine) -> None
         engine.services.watch.run()
         rounds.append(len(list(engine.storage.blobs.list("reports", "endpoints/"))))
     assert rounds == [8, 10]
+
+
+def test_a_file_that_storage_fails_for_is_dealt_with_by_the_next_round(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first.json", "second.json"):
+        put(engine, {"host": "imap.gone.example"}, name)
+    read = type(engine.storage.blobs).read
+
+    def fails(self: Any, container: str, name: str) -> Any:
+        if name == "endpoints/first.json":
+            raise ConnectionError
+        return read(self, container, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(engine.storage.blobs), "read", fails)
+        engine.services.watch.run()
+    assert answer(engine, "second")["endpoint"] == "second"
+    assert engine.storage.blobs.info("reports", "endpoints/first.json") is None
+    engine.services.watch.run()
+    assert answer(engine, "first")["endpoint"] == "first"

@@ -64,6 +64,7 @@ def test_the_assertion_names_the_user_and_is_signed(google: LoopbackServer) -> N
     assert asked["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
     claims = claims_of(asked["assertion"], f"{google.url}/token")
     assert (claims["iss"], claims["sub"], claims["scope"]) == (EMAIL, ANN, "https://mail.google.com/")
+    assert claims["exp"] == int(str(claims["iat"])) + 3600
     assert jwt.get_unverified_header(asked["assertion"])["kid"] == KEY_ID
 
 

@@ -151,6 +151,26 @@ def test_a_user_whose_mail_is_all_there_is_told_so_once(world: World) -> None:
     assert world.stub.posted[0][0] == SENDING
 
 
+def test_a_user_whose_mailbox_has_moved_for_good_is_told_that_once(world: World) -> None:
+    world.drop(notify={"users": "send"})
+    world.becomes(Status.SYNCED, "ben@contoso.com")
+    world.round()
+    world.becomes(Status.COMPLETED_WITH_WARNINGS, "ben@contoso.com")
+    for _ in range(2):
+        world.round()
+    assert [message["subject"] for message in world.sent] == [
+        "Your mail is in the new mailbox",
+        "Your mailbox has moved to Microsoft 365",
+    ]
+
+
+def test_nobody_is_written_to_about_a_mailbox_that_is_being_removed(world: World) -> None:
+    world.drop(start_after=in_days(world, 3), notify={"users": "send"})
+    world.becomes(Status.REMOVING)
+    world.round()
+    assert (world.sent, world.rows) == ([], [])
+
+
 def test_administrators_get_one_message_about_all_that_has_failed_and_one_an_hour(world: World) -> None:
     world.drop(notify={"addresses": ["it@contoso.com", "boss@contoso.com"], "users": "off"})
     start = world.engine.time().replace(minute=0, second=1) + timedelta(hours=1)

@@ -33,6 +33,7 @@ from tests.support.batch_of_three import (
 from tests.support.engine import Engine, csv_of
 
 PAUSE, RESUME, STOP, RETRY = Operation.PAUSE, Operation.RESUME, Operation.STOP, Operation.RETRY
+START, REVALIDATE = Operation.START, Operation.REVALIDATE
 
 
 @pytest.fixture
@@ -78,6 +79,9 @@ def test_a_paused_batch_runs_no_more_and_resumed_it_goes_on_in_its_order(engine:
         ((), RETRY, {"Validating, not failed": 1, "Queued, not failed": 2}),
         ((), RESUME, {"Validating, not stopped": 1, "Queued, not stopped": 2}),
         ((STOP,), RETRY, {"Stopped, not failed": 3}),
+        ((), START, {"Validating, not only validated": 1, "Queued, not only validated": 2}),
+        ((PAUSE,), START, {"paused: resume it first": 3}),
+        ((STOP,), REVALIDATE, {"stopped: resume it first": 3}),
     ],
 )
 def test_an_operation_that_has_nothing_to_do_says_why(
@@ -280,7 +284,7 @@ def test_a_command_file_is_carried_out_answered_and_removed(engine: Engine) -> N
         ("[]", "$ is []"),
         ('{"operation": "paus"}', "There is no operation 'paus'"),
         ('{"operation": "pause", "mailbox": "a@x.y"}', "$.mailbox is unknown; did you mean mailboxes?"),
-        ('{"operation": 1}', "$.operation is 1; allowed is one of pause, resume, stop, retry, complete, remove."),
+        ('{"operation": 1}', "$.operation is 1; allowed is one of pause, resume, stop, retry"),
         ('{"operation": "pause", "mailboxes": []}', "$.mailboxes is []; allowed is a list of addresses."),
         ('{"operation": "pause", "mailboxes": "a@x.y"}', "$.mailboxes is"),
         ('{"operation": "pause", "mailboxes": ["a@x.y", "z@x.y"]}', "has no mailbox 'z@x.y'"),

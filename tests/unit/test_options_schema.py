@@ -61,6 +61,10 @@ GOOD: dict[str, list[object]] = {
         {"login": {"kind": " Master", "user": "admin", "separator": "%"}},
         {"login": {"kind": "sasl-plain", "user": "cyrus"}},
         {"login": {"kind": "kerio"}},
+        *(
+            {"budget": budget}
+            for budget in ("None", {"megabytes": 1}, {"megabytes": 9, "per": "Hour", "of": "endpoint"})
+        ),
         *({"quirks": quirks} for quirks in ({}, {"select": True, "not_mail": []}, {"fetch_messages": 0})),
         {"quirks": {"compress": False, "folder_limit": 1_000_000, "not_mail": ["Contacts", " Notes"]}},
         *("legacy", {"name": "1.x_Y-z"}, {"name": "legacy", "login": {"kind": "sasl-plain", "user": "cyrus"}}),
@@ -72,6 +76,7 @@ GOOD: dict[str, list[object]] = {
     "root_folder": ["Old mailbox", "\\Archive/Old"],
     "keep_skipped": [True, False],
     "deletions": ["ignore", "replay"],
+    "label_categories": [True, False],
     "validate": [False, True],
     "messages_after": ["2020-02-29", "0001-01-01"],
     "messages_before": ["2026-01-01", "9999-12-31"],
@@ -103,6 +108,8 @@ BAD: dict[str, list[object]] = {
         *("", "a/b", ".a", "a" * 64, "é", {"name": 1}, {"name": ""}, {"name": "legacy", "host": "a"}),
         *({"name": "legacy", "x": 1}, {"name": "legacy", "login": {}}),
         *({"login": {"kind": "master", "user": "a", more: " "}} for more in ("separator", "password")),
+        *({"budget": budget} for budget in ("all", 5, {}, {"megabytes": 0}, {"megabytes": 10**9 + 1}, {"per": "day"})),
+        *({"budget": {"megabytes": 1, **more}} for more in ({"per": "week"}, {"of": "batch"}, {"x": 1}, {"per": 1})),
     ],
     "include_folders": ["INBOX", [""], [" / "], [3], {}],
     "exclude_folders": [[None]],
@@ -110,6 +117,7 @@ BAD: dict[str, list[object]] = {
     "root_folder": ["", "/", "a*"],
     "keep_skipped": ["yes", 1],
     "deletions": [True, "Replay", ""],
+    "label_categories": ["categories", 0],
     "validate": ["true", 0],
     "messages_after": ["2026-02-29", "2026-13-01", "20260101", "2026-1-1", "2026-W01-1", " 2026-01-01", "0000-01-01"],
     "messages_before": ["2026-01-01T00:00:00Z", "tomorrow", "٢٠٢٦-٠١-٠١", "2026-01-01\n"],

@@ -15,6 +15,9 @@ from tests.support.graph_stub import NOT_FOUND, GraphStub, Json, Reply, Tokens, 
 
 ANN = "ann@contoso.com"
 PLAN_1 = "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
+PLAN_2 = "efb87545-963c-4e0d-99df-69c6916d9eb0"
+KIOSK = "4a82b400-a79f-41a4-b4e2-e94f5787b113"
+GB = 1 << 30
 FOUNDATION = "113feb6c-3fe4-4440-bddc-54d774bf0318"
 NO_MAILBOX = refusal(
     404, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
@@ -70,10 +73,28 @@ def test_a_user_with_licence_and_mailbox_is_ready(preflight: Preflight, stub: Gr
     with_user(stub, ANN, plan(), settings=mailbox(locale="hu-HU"))
     facts = preflight.check_one(ANN)
     assert facts == MailboxFacts(
-        ANN, Cause.READY, user_id="id-of-ann", upn=ANN, enabled=True, purpose="user", language="hu-HU"
+        ANN, Cause.READY, user_id="id-of-ann", upn=ANN, enabled=True, purpose="user", language="hu-HU", room=50 * GB
     )
     assert facts.error() is None
     assert facts.login == ANN
+
+
+@pytest.mark.parametrize(
+    ("plans", "purpose", "gigabytes"),
+    [
+        ([plan(PLAN_1)], "user", 50),
+        ([plan(PLAN_1), plan(PLAN_2)], "user", 100),
+        ([plan(PLAN_2, "Suspended"), plan(KIOSK)], "user", 2),
+        ([], "shared", 50),
+        ([], "user", 0),
+        ([plan(PLAN_2)], "shared", 100),
+    ],
+)
+def test_the_licence_tells_how_much_the_mailbox_holds(
+    preflight: Preflight, stub: GraphStub, plans: list[Json], purpose: str, gigabytes: int
+) -> None:
+    with_user(stub, ANN, *plans, settings=mailbox(purpose))
+    assert preflight.check_one(ANN).room == gigabytes * GB
 
 
 @pytest.mark.parametrize("purpose", ["shared", "room", "equipment", "others"])

@@ -28,6 +28,7 @@ let me = null;
 //: The view that is shown: what it was asked with, its last answer, and when it is asked again.
 let now = { stop: new AbortController() };
 let typing;
+let moved = false;
 
 function place() {
   const [where, search = ""] = location.hash.slice(1).split("?");
@@ -106,7 +107,9 @@ function render() {
     notice("warning", failure.message, `${failure.remedy} What you see is of ${atTime(now.read)}.`), again()));
   if (now.fresh) {
     now.fresh = false;
-    main.querySelector("h1")?.focus({ preventScroll: true });
+    // Whoever has just come begins at the top of the page.
+    if (moved) main.querySelector("h1")?.focus({ preventScroll: true });
+    moved = true;
     scrollTo(0, 0);
     say(document.title);
   }
@@ -161,6 +164,7 @@ function askToEnter(failure) {
   // Without a key at the first visit nothing has failed yet.
   show(main, wayIn(waysIn.key && !hasKey() ? null : failure.status === 401 && !waysIn.key && !now.read ? null : failure, enter));
   now = { ...now, data: undefined, read: null, fresh: true };
+  moved = true;
   showFrame();
   (main.querySelector("input") ?? main.querySelector("a.button")).focus();
 }
@@ -177,6 +181,11 @@ function leave() {
 }
 
 addEventListener("hashchange", open);
+document.addEventListener("pointerdown", (event) => {
+  for (const menu of main.querySelectorAll("details[open]")) {
+    if (!menu.contains(event.target)) menu.removeAttribute("open");
+  }
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(now.timer);
   else if (me) refresh();

@@ -48,7 +48,7 @@ function answer(found) {
     found.why_not.length > 0 && section("What stands in the way", found.why_not.map((each) => notice("warning", each.why, each.remedy))),
     figures(
       ["Mailboxes", count(boxes.mailboxes), Object.entries(boxes.by_status).map(([status, n]) => `${count(n)} ${words(status)}`).join(", ") || "none in a batch"],
-      ["Still receiving", count(boxes.still_receiving), `at the source; ${count(boxes.not_receiving)} are not, of ${count(boxes.receiving_not_known)} it is not known`],
+      ["Still receiving", count(boxes.still_receiving), `at the source; ${count(boxes.not_receiving)} are not${boxes.receiving_not_known ? `, of ${count(boxes.receiving_not_known)} it is not known` : ""}`],
       ["MX changed", change.first_seen ? when(change.first_seen) : "Not yet", change.cached_until ? `cached until ${when(change.cached_until)}` : "to Microsoft 365 alone"],
     ),
     section("Records", h("p", { class: "lead" }, `Asked ${when(found.asked)}: ${found.name_servers.join(", ") || "no name server answered"}. Expected by ${found.expected_by}.`),
@@ -66,8 +66,8 @@ const RECORDS = [
     const tone = TONES[record.state] ?? "other";
     return h("span", { class: `badge tone-${tone}` }, shape(tone), LABELS[record.state] ?? record.state);
   } },
-  { label: "Found", class: "wide", cell: (record) => (record.found.length ? lines(record.found) : "nothing") },
-  { label: "Expected", class: "wide", cell: (record) => lines([record.expected]) },
+  { label: "Found", class: "wide labelled", cell: (record) => (record.found.length ? lines(record.found) : "nothing") },
+  { label: "Expected", class: "wide labelled", cell: (record) => lines([record.expected]) },
   { label: "TTL", numeric: true, cell: (record) => (record.ttl === null ? "–" : record.ttl < 60 ? some(record.ttl, "second") : duration(record.ttl)) },
   { label: "Why", class: "wide", cell: (record) => [record.why, h("span", { class: "under" }, record.remedy)] },
 ];

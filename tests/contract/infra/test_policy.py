@@ -181,7 +181,7 @@ def test_the_app_answers_over_tls_only_and_takes_no_passwords() -> None:
     assert all(policy.body["properties"] == {"allow": False} for policy in policies)
 
 
-def test_sign_in_before_the_api_asks_for_tokens_and_leaves_event_grid_and_health_alone() -> None:
+def test_sign_in_before_the_api_leaves_alone_event_grid_health_and_the_page_that_leads_to_it() -> None:
     [config] = [found for found in variant("guarded api").of_type(f"{SITE}/config") if "authsettings" in found.name]
     properties = config.body["properties"]
     assert properties["platform"] == {"enabled": True}
@@ -190,7 +190,7 @@ def test_sign_in_before_the_api_asks_for_tokens_and_leaves_event_grid_and_health
     assert properties["globalValidation"] == {
         "requireAuthentication": True,
         "unauthenticatedClientAction": "Return401",
-        "excludedPaths": ["/runtime/webhooks/blobs", "/api/health"],
+        "excludedPaths": ["/runtime/webhooks/blobs", "/api/health", "/api/dashboard", "/api/dashboard/*"],
     }
     directory = properties["identityProviders"]["azureActiveDirectory"]
     assert directory["enabled"] is True

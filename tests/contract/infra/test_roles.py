@@ -66,7 +66,14 @@ APP = [
             f"{DATA}/queueServices/default/queues/{queue}",
             "send_message create_queue get_queue_properties peek_messages",
         )
-        for queue in ("mailbox-jobs", "mailbox-jobs-poison", "folder-jobs", "folder-jobs-poison")
+        for queue in (
+            "mailbox-jobs",
+            "mailbox-jobs-poison",
+            "folder-jobs",
+            "folder-jobs-poison",
+            "plan-jobs",
+            "plan-jobs-poison",
+        )
     ),
     # Where the platform moves events that the blob trigger gave up on.
     need("Storage Queue Data Contributor", f"{DATA}/queueServices/default/queues/webjobs-blobtrigger-poison"),

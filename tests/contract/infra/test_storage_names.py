@@ -6,8 +6,8 @@ import re
 
 from mailferry.intake import ingest
 from mailferry.report import publish
-from mailferry.state import admission, batches, mailboxes, mx_changes, notices
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
+from mailferry.state import admission, batches, mailboxes, mx_changes, notices, plans
+from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, PLAN_JOBS
 from tests.support.bicep.declarations import ROOT
 from tests.support.bicep.variants import account, variant
 
@@ -32,16 +32,16 @@ def said(pattern: str) -> set[str]:
 def test_tables() -> None:
     assert (
         said(r'^TABLE = "(.+)"')
-        == {admission.TABLE, batches.TABLE, mailboxes.TABLE, mx_changes.TABLE, notices.TABLE}
+        == {admission.TABLE, batches.TABLE, mailboxes.TABLE, mx_changes.TABLE, notices.TABLE, plans.TABLE}
         == deployed("tableServices/tables")
     )
 
 
 def test_queues_and_their_poison_queues() -> None:
-    jobs = {MAILBOX_JOBS, FOLDER_JOBS}
+    jobs = {MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS}
     assert said(r'^\w+_JOBS = "(.+)"') == jobs
     assert said(r'queue_name=f?"?([\w{}-]+)') == {
-        "MAILBOX_JOBS", "FOLDER_JOBS", "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison"
+        "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS", "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison"
     }  # fmt: skip
     expected = jobs | {f"{queue}-poison" for queue in jobs}
     assert deployed("queueServices/queues") == expected | {_PLATFORM_QUEUE}

@@ -34,7 +34,7 @@ def line(batch: str, number: int, status: Status, **more: object) -> MailboxLine
     """A mailbox of a batch as it may look in this status."""
     chance = random.Random(f"{batch}{number}")
     first, last = _FIRST[number % len(_FIRST)], _LAST[number // len(_FIRST) % len(_LAST)]
-    address = f"{first}.{last}{number or ''}@contoso.com"
+    address = f"{first}.{last}{number or ''}@{batch}.contoso.com"
     now = datetime.now(UTC)
     messages = 0 if status in (Status.QUEUED, Status.VALIDATING, Status.FAILED) else chance.randint(900, 48_000)
     arrived = status in (Status.SYNCED, Status.INCREMENTAL_SYNCING, Status.INCREMENTAL_FAILED)
@@ -60,6 +60,7 @@ def line(batch: str, number: int, status: Status, **more: object) -> MailboxLine
         600.0,
         0 if status is Status.QUEUED else 3 if arrived else 1,
         now - timedelta(hours=5) if arrived else None,
+        held="paused" if status is Status.STOPPED else "",
     )
     return replace(made, **more)  # type: ignore[arg-type]
 

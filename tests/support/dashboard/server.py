@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +22,7 @@ from devhost.triggers import HttpTrigger
 from devhost.web import Route, compile_route
 from functions import engine
 from functions.handling import FunctionFailed
+from mailferry.identity import sign_in_in_front
 from mailferry.state.memory import memory_storage
 from mailferry.state.storage import Storage
 from tests.support.engine import settings_for
@@ -60,54 +63,66 @@ def site() -> Iterator[Site]:
 
 @contextmanager
 def _served(found: Site) -> Iterator[None]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    started: Future[tuple[str, Callable[[], object]]] = Future()
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(found, started)))
     thread.start()
-    app = web.Application()
-    app.router.add_route("*", "/api/{path:.*}", _Handler(found).serve)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    found.url, stop = started.result(30)
     try:
-        found.url = asyncio.run_coroutine_threadsafe(_started(runner), loop).result(10)
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
+        stop()
         thread.join()
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
 
 
-async def _started(runner: web.AppRunner) -> str:
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return f"http://127.0.0.1:{runner.addresses[0][1]}"
+async def _serve(found: Site, started: Future[tuple[str, Callable[[], object]]]) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    app = web.Application()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    try:
+        _functions()
+        app.router.add_route("*", "/api/{path:.*}", _Handler(found).serve)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    except Exception as error:
+        started.set_exception(error)
+        raise
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    started.set_result((url, lambda: loop.call_soon_threadsafe(stop.set)))
+    await stop.wait()
+    await runner.cleanup()
+
+
+@cache
+def _functions() -> tuple[tuple[Route, Any], ...]:
+    """The app's HTTP functions, in the order in which their routes are tried. The app tells them only once."""
+    from function_app import app  # with the settings of the test
+
+    found: list[tuple[Route, Any]] = []
+    for function in app.get_functions():
+        trigger = function.get_trigger()
+        if isinstance(trigger, AppTrigger):
+            methods = frozenset(method.value for method in trigger.methods or ())
+            level = (trigger.auth_level or func.AuthLevel.FUNCTION).value.lower()
+            name = function.get_function_name() or ""
+            route = compile_route(HttpTrigger(name, trigger.route or name, methods, level))
+            found.append((route, function.get_user_function()))
+    return tuple(sorted(found, key=lambda each: each[0].rank))
 
 
 class _Handler:
     def __init__(self, found: Site) -> None:
-        from function_app import app  # with the settings of the test
-
         self._site = found
-        self._functions: list[tuple[Route, Any]] = []
-        for function in app.get_functions():
-            trigger = function.get_trigger()
-            if isinstance(trigger, AppTrigger):
-                methods = frozenset(method.value for method in trigger.methods or ())
-                level = (trigger.auth_level or func.AuthLevel.FUNCTION).value.lower()
-                name = function.get_function_name() or ""
-                route = compile_route(HttpTrigger(name, trigger.route or name, methods, level))
-                self._functions.append((route, function.get_user_function()))
-        self._functions.sort(key=lambda each: each[0].rank)
 
     async def serve(self, request: web.Request) -> web.Response:
         path = request.match_info["path"]
         self._site.asked.append(f"{request.method} {request.path_qs}")
-        matches = ((route, run, route.match(request.method, path)) for route, run in self._functions)
+        matches = ((route, run, route.match(request.method, path)) for route, run in _functions())
         found = next((match for match in matches if match[2] is not None), None)
         if found is None:
             return web.Response(status=404)
         route, run, parameters = found
-        if not KEYS.allow(route.level, request.headers.get("x-functions-key", "")):
+        # Where sign-in is in front, the app is loaded with functions that ask for no key.
+        if not sign_in_in_front() and not KEYS.allow(route.level, request.headers.get("x-functions-key", "")):
             return web.Response(status=401)
         asked = func.HttpRequest(
             request.method,

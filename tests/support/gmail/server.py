@@ -48,6 +48,8 @@ class Limits:
     sent: dict[str, list[tuple[datetime, int]]] = field(default_factory=dict)
     #: FETCHes of whole messages that will yet be answered with `[THROTTLED]`.
     throttled: int = 0
+    #: Commands that were refused because an account has had its share.
+    refused: int = 0
 
     def used(self, user: str) -> int:
         """Bytes that went to the user in the last 24 hours."""
@@ -61,6 +63,7 @@ class Limits:
     def check(self, user: str) -> None:
         """Raises `Refused` when the account has had its share."""
         if self.used(user) >= self.megabytes * 1_000_000:
+            self.refused += 1
             raise Refused("NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)")
 
 

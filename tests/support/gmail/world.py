@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -62,14 +62,16 @@ class World:
 
 
 @contextmanager
-def world(language: Language = ENGLISH, faults: Faults | None = None, **settings: str) -> Iterator[World]:
-    """An account with no label of its own yet."""
+def world(
+    language: Language = ENGLISH, faults: Faults | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[World]:
+    """Servers and an engine; the account is yet to be opened. `settings` go beside those for two such servers."""
     time = Time()
     store, target = GmailStore(language), Store()
     for name, mark in _TARGET.items():
         target.create(USER, name.encode(), mark)
     with Gmail(store, Limits(time), faults) as gmail, SimServer(target) as there:
-        engine = Engine(settings_for((gmail.host, gmail.port), (there.host, there.port), **settings), time)
+        engine = Engine(settings_for((gmail.host, gmail.port), (there.host, there.port), **(settings or {})), time)
         yield World(gmail, store, target, engine)
 
 

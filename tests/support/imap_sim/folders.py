@@ -82,7 +82,7 @@ def _list_line(session: Session, folder: StoredFolder) -> bytes:
 
 
 def status(session: Session, arguments: Arguments) -> Answer:
-    """RFC 3501 §6.3.10, with HIGHESTMODSEQ (RFC 7162 §3.1.7)."""
+    """RFC 3501 §6.3.10, with HIGHESTMODSEQ (RFC 7162 §3.1.7) and SIZE (RFC 8438)."""
     name, items = arguments.string(), arguments.group().upper().split()
     arguments.end()
     with session.store.lock:
@@ -93,6 +93,8 @@ def status(session: Session, arguments: Arguments) -> Answer:
 def _status_line(session: Session, folder: StoredFolder, items: list[bytes]) -> bytes:
     if b"HIGHESTMODSEQ" in items:
         session.need_capability("CONDSTORE")
+    if b"SIZE" in items:
+        session.need_capability("STATUS=SIZE")
     if unknown := [item for item in items if item not in _STATUS_ITEMS]:
         raise Violation(f"STATUS knows no {unknown[0].decode('latin-1')}")
     told = [item for item in items if session.behaviour.uidnext or item != b"UIDNEXT"]
@@ -107,6 +109,7 @@ _STATUS_ITEMS: Mapping[bytes, Callable[[StoredFolder], int]] = {
     b"UIDVALIDITY": lambda folder: folder.uidvalidity,
     b"UNSEEN": lambda folder: sum("\\Seen" not in message.flags for message in folder.messages.values()),
     b"HIGHESTMODSEQ": lambda folder: folder.modseq,
+    b"SIZE": lambda folder: sum(len(message.body) for message in folder.messages.values()),
 }
 
 

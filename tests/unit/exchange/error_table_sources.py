@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailferry.errors import Busy, ConnectionLost, FolderGone, LoginRefused, Permanent
+from mailferry.errors import BudgetSpent, Busy, ConnectionLost, FolderGone, LoginRefused, Permanent
 from mailferry.imap.complaints import AFTER_BACKOFF, ALLOWANCE_SECONDS, LOCKED_SECONDS
 from tests.unit.exchange.error_table_row import Row, Where
 
@@ -88,7 +88,7 @@ SOURCE_ROWS = (
             "NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)",
             _GMAIL,
             "The mailbox has given out as much as it may in a day",
-            Busy,
+            BudgetSpent,
             retry=True,
             delay=ALLOWANCE_SECONDS,
             cause="no more today",
@@ -97,6 +97,24 @@ SOURCE_ROWS = (
         for where in (Where.SOURCE_LOGIN, Where.EXAMINE, Where.SOURCE_FETCH)
     ),
     Row(Where.EXAMINE, "OK Success [THROTTLED]", _GMAIL, "The server slows us down itself"),
+    Row(
+        Where.SOURCE_LOGIN,
+        "NO [ALERT] IMAP access is disabled for your domain. Please contact your domain administrator. (Failure)",
+        _GMAIL,
+        "IMAP is off for the whole domain",
+        LoginRefused,
+        cause="IMAP switched off",
+        remedy="Google Admin console",
+    ),
+    Row(
+        Where.SOURCE_LOGIN,
+        "NO [ALERT] Your account is not enabled for IMAP use. (Failure)",
+        _GMAIL,
+        "IMAP is off for this account",
+        LoginRefused,
+        cause="IMAP switched off",
+        remedy="Forwarding and POP/IMAP",
+    ),
     Row(
         Where.EXAMINE,
         "NO [NONEXISTENT] Unknown Mailbox: Work (Failure)",

@@ -13,7 +13,7 @@ from tests.unit.imap.scripted import CUT, HANG, LOGIN, Answer, ScriptedServer
 
 OK = b"<tag> OK done\r\n"
 LOGIN_AND_OUT = {b"CAPABILITY", b"LOGIN", b"NAMESPACE", b"LOGOUT"}
-READS_ONLY = {*LOGIN_AND_OUT, b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
+READS_ONLY = {*LOGIN_AND_OUT, b"ID", b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
 
 
 EXISTS = b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n"

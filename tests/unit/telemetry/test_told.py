@@ -19,6 +19,7 @@ from mailferry.state.folders import Claim, Folder, Versioned
 from mailferry.state.jobs import (
     FOLDER_JOBS,
     MAILBOX_JOBS,
+    PLAN_JOBS,
     FolderJob,
     MailboxJob,
     read_folder_job,
@@ -136,7 +137,8 @@ def test_the_watch_tells_of_queues_mailboxes_and_lag(engine: Engine, told: Caugh
     assert active["mailbox"] == mailbox.id
     assert 100 <= active["idle_seconds"] < 110
     depth = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_DEPTH)}
-    assert depth == {MAILBOX_JOBS: 1, FOLDER_JOBS: 0, f"{MAILBOX_JOBS}-poison": 0, f"{FOLDER_JOBS}-poison": 0}
+    others = (FOLDER_JOBS, PLAN_JOBS, *(f"{jobs}-poison" for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS)))
+    assert depth == {MAILBOX_JOBS: 1} | dict.fromkeys(others, 0)
     age = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_AGE)}
     assert 100 <= age[MAILBOX_JOBS] < 110
     assert age[FOLDER_JOBS] == 0

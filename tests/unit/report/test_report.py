@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mailferry.model import Counts, Item, ItemKind, MailboxLine, Problem, Status
 from mailferry.report.csv_cells import csv_pieces, guarded, human_bytes
-from mailferry.report.summary import MAX_ITEMS, MAX_MAILBOXES, summary_html
+from mailferry.report.facts import MAX_ITEMS, facts_of
+from mailferry.report.summary import MAX_MAILBOXES, summary_html
 from mailferry.report.tables import ITEM_TABLES, folders_csv, intake_csv, items_csv, mailboxes_csv
 from mailferry.state.folders import Folder
 
@@ -49,7 +50,7 @@ def table(data: bytes) -> list[dict[str, str]]:
 
 
 def page(lines: list[MailboxLine], skipped: list[tuple[MailboxLine, Item]] | None = None) -> str:
-    return summary_html("berlin", NOON, lines, skipped or []).decode()
+    return summary_html(facts_of("berlin", NOON, lines, skipped or [])).decode()
 
 
 class Text(HTMLParser):
@@ -147,6 +148,10 @@ def test_a_problem_of_the_whole_file_has_no_line() -> None:
         "＋1",
         "－1",
         "＠1",
+        "﹦1",
+        "﹣1",
+        "\u200b＋1",
+        "\r\n\t=1",
         "\ufeff=1",
     ],
 )
@@ -243,7 +248,7 @@ def test_nothing_that_came_by_mail_becomes_markup() -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
     line = replace(LINE, address=evil, user=evil, why=evil, remedy=evil, status=Status.FAILED)
     item = Item(evil, 1, ItemKind.REFUSED, evil, evil, evil, evil, 1)
-    found = Text(summary_html(evil, NOON, [line], [(line, item)], [evil]).decode())
+    found = Text(summary_html(facts_of(evil, NOON, [line], [(line, item)], notes=[evil])).decode())
     assert not {"script", "img"} & set(found.tags)
     assert found.text.count(evil) >= 9
 
@@ -269,9 +274,9 @@ def test_mailboxes_that_lack_messages_are_shown_with_why_and_what_to_do() -> Non
     missing = replace(synced, address="bob@example.com", counts=Counts(messages=5_000, copied=5_000, missing=2))
     poor = replace(synced, counts=Counts(messages=5_000, copied=4_900, skipped=100))
     text = Text(page([LINE, synced, missing, poor])).text
-    assert "Perfect: 1" in text
-    assert "Investigate: 1" in text
-    assert "Poor: 1" in text
+    assert "Perfect 1" in text
+    assert "Investigate 1" in text
+    assert "Poor 1" in text
     assert "2 mailboxes: messages are missing" in text
     assert (
         text.index("Of 5,000 messages: 2 missing")
@@ -287,7 +292,7 @@ def test_long_lists_are_cut_and_say_so() -> None:
     skipped = [(LINE, replace(ITEM, uid=uid)) for uid in range(MAX_ITEMS + 20)]
     found = Text(page(lines, skipped))
     assert found.rows == 2 + MAX_MAILBOXES + MAX_ITEMS
-    assert "The first 1,000 of 1,501 are shown; all are in mailboxes.csv." in found.text
+    assert "500 of 1,001 are shown, those first that need a person; all are in mailboxes.csv." in found.text
     assert "20 more of this kind are in skipped.csv." in found.text
 
 

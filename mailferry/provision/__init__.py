@@ -1,0 +1,1 @@
+"""Provisioning: a CSV of users becomes Entra users with licences; a dry run first."""

@@ -1,0 +1,173 @@
+"""What a validation advises: of one mailbox in its own row, of a batch as a list. Each has a cause and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailferry.report.csv_cells import human_bytes
+from mailferry.source.introduction import EXCHANGE, GOOGLE
+from mailferry.state.batches import Batch
+from mailferry.state.validations import Validation
+
+_GB = 1 << 30
+#: Bytes of a mailbox that deserves a batch of its own.
+LARGE = 10 * _GB
+#: Bytes that a mailbox holds by the usual licences: Exchange Online Plan 1 and Plan 2.
+PLAN_1, PLAN_2 = 50 * _GB, 100 * _GB
+
+#: Mailboxes of a batch: as many as a person can keep in view, and as many as Microsoft's own migration takes.
+_BATCH_GOOD, _BATCH_MOST = 100, 2_000
+#: Mailboxes of a migration from which on managing and reporting are a task of their own.
+_MANY = 50_000
+_SHOWN = 5
+
+_LARGER = "Give it a licence with Exchange Online Plan 2 (100 GB), or enable its archive and move old mail there"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`about` names the subject in a few words."""
+
+    about: str
+    cause: str
+    remedy: str
+
+
+def too_large(found: Validation) -> str:
+    """Why the mailbox does not fit its licence; empty when it does, as far as is known."""
+    if found.room:
+        if found.bytes <= found.room:
+            return ""
+        return f"It has {human_bytes(found.bytes)}, but its licence holds {human_bytes(found.room)}."
+    if found.bytes > PLAN_1:
+        holds = (
+            "neither Plan 1 (50 GB) nor Plan 2 (100 GB) holds" if found.bytes > PLAN_2 else "Plan 1 (50 GB) can't hold"
+        )
+        return f"It has {human_bytes(found.bytes)}, which {holds}; its licence is not known."
+    return ""
+
+
+def for_mailbox(found: Validation) -> str:
+    """What to do about one mailbox before it is started; empty for nothing."""
+    advice = [f"{_LARGER}, or leave mail out (messages_after, exclude_folders)."] if too_large(found) else []
+    if found.bytes >= LARGE:
+        advice.append("Put it into a batch of its own: drop it in another CSV with a later priority.")
+    if found.too_large:
+        advice.append("Its messages that are too large stand in validation-oversize.csv.")
+    return " ".join(advice)
+
+
+def for_batch(
+    batch: Batch, mailboxes: int, everywhere: int, limit: int, found: Sequence[tuple[str, Validation]]
+) -> list[Advice]:
+    """The advice about a batch of so many mailboxes, of `everywhere` in all validated batches; `limit` is the size of
+    the largest message that goes over, `found` what was found of which address."""
+    advice = [_of_number(mailboxes), _of_all(everywhere), _of_choice(batch)]
+    advice += [
+        _of_licences(found),
+        _of_large(found),
+        _of_messages(found, limit),
+        _of_exchange(found),
+        _of_google(found),
+    ]
+    return [one for one in advice if one]
+
+
+def _of_number(mailboxes: int) -> Advice | None:
+    if mailboxes <= _BATCH_GOOD:
+        return None
+    most = f" Microsoft's own migration takes no more than {_BATCH_MOST:,} in one." if mailboxes > _BATCH_MOST else ""
+    return Advice(
+        "Size of the batch",
+        f"The batch has {mailboxes:,} mailboxes; 50 to 100 are easier to watch and to correct.{most}",
+        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side.",
+    )
+
+
+def _of_all(everywhere: int) -> Advice | None:
+    if everywhere <= _MANY:
+        return None
+    return Advice(
+        "More than 50,000 mailboxes",
+        f"All validated batches together have {everywhere:,} mailboxes. From {_MANY:,} on, guides to IMAP migration "
+        "advise tools of others, for their management and reports.",
+        "Make a deployment for each region or company, migrate a pilot of 100 first, and plan who watches the reports.",
+    )
+
+
+def _of_choice(batch: Batch) -> Advice | None:
+    if not batch.selection.words:
+        return None
+    return Advice(
+        "Messages that are left out",
+        f"The options choose among messages ({batch.selection.words}); messages and bytes here are of whole folders.",
+        "Expect less to go over, in less time.",
+    )
+
+
+def _of_licences(found: Sequence[tuple[str, Validation]]) -> Advice | None:
+    fat = [address for address, each in found if too_large(each)]
+    if not fat:
+        return None
+    return Advice(
+        "Licences",
+        f"{_named(fat)} {_has(fat)} more mail than {'its' if len(fat) == 1 else 'their'} licence holds.",
+        f"{_LARGER}. A mailbox that is full stops, and goes on when there is room.",
+    )
+
+
+def _of_large(found: Sequence[tuple[str, Validation]]) -> Advice | None:
+    large = [address for address, each in found if each.bytes >= LARGE]
+    if not large or len(large) == len(found) == 1:
+        return None
+    return Advice(
+        "Large mailboxes",
+        f"{_named(large)} {_has(large)} 10 GB or more.",
+        "Put them into a batch of their own with a later priority, so that they do not hold up the others.",
+    )
+
+
+def _of_messages(found: Sequence[tuple[str, Validation]], limit: int) -> Advice | None:
+    messages = sum(each.too_large for _, each in found)
+    if not messages:
+        return None
+    return Advice(
+        "Messages that are too large",
+        f"{messages:,} messages are larger than {human_bytes(limit)} and would be skipped.",
+        "See validation-oversize.csv. Up to 150 MB go over where MAX_MESSAGE_BYTES and the mailbox allow it "
+        "(Set-Mailbox -MaxReceiveSize 150MB); of the others, save the attachments elsewhere.",
+    )
+
+
+def _of_exchange(found: Sequence[tuple[str, Validation]]) -> Advice | None:
+    if not any(each.software == EXCHANGE for _, each in found):
+        return None
+    return Advice(
+        "The source is Exchange",
+        "The source is a Microsoft Exchange server. By IMAP only messages go over: contacts, calendars, tasks, rules "
+        "and permissions stay.",
+        "Take Microsoft's own ways where you can: a hybrid migration (Exchange 2010 and later), cutover (2003 and "
+        "later, up to 2,000 mailboxes) or staged (2003 and 2007). They carry contacts and calendars too.",
+    )
+
+
+def _of_google(found: Sequence[tuple[str, Validation]]) -> Advice | None:
+    if not any(each.software == GOOGLE for _, each in found):
+        return None
+    return Advice(
+        "The source is Google",
+        "By IMAP only messages go over: contacts, calendars, and what lies in Drive, Sites and Forms stay. Google lets "
+        "about 2,500 MB a day out of each mailbox, which the estimated duration takes into account.",
+        "Move contacts and calendars with Microsoft's Google Workspace migration or as files (vCard, iCalendar), and "
+        "Drive with the Migration Manager of the SharePoint admin centre.",
+    )
+
+
+def _named(addresses: Sequence[str]) -> str:
+    more = len(addresses) - _SHOWN
+    return ", ".join(addresses[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _has(addresses: Sequence[str]) -> str:
+    return "has" if len(addresses) == 1 else "have"
