@@ -14,6 +14,7 @@ from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
 from mailferry.imap.connection import Connection
 from mailferry.intake.endpoint_options import Source, read_endpoint
+from mailferry.intake.json_object import text_of
 from mailferry.model import Endpoint
 from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.profile import Profile, profile_of
@@ -51,7 +52,7 @@ class EndpointFiles:
         there = [(blob.name, blob.etag) for blob in self.blobs.list(self.container, FOLDER)]
         known = {FOLDER + definition.file: definition for definition in self.definitions.all()}
         changed = [name for name, etag in there if name not in known or known[name].etag != etag]
-        taken = [definition for name in changed if (definition := self._take(name))]
+        taken = [definition for name in changed if (definition := self._taken(name))]
         untried = [known[name] for name, _ in there if name in known and name not in changed]
         to_try = [one for one in (*taken, *untried) if not one.refused and one.tested != one.etag]
         with ThreadPoolExecutor(_TRIES) as pool:
@@ -74,6 +75,13 @@ class EndpointFiles:
     def _names(self) -> Iterator[str]:
         return (found.file.removesuffix(_SUFFIX) for found in self.definitions.all() if found.text)
 
+    def _taken(self, path: str) -> Definition | None:
+        try:
+            return self._take(path)
+        except Exception:  # one file must not keep others from being taken in
+            log.exception("%s could not be taken in; the next round tries again.", path)
+            return None
+
     def _take(self, path: str) -> Definition | None:
         """Look at the file, and keep what it says: its server is used so from the next chunk on."""
         blob = self.blobs.read(self.container, path)
@@ -92,7 +100,7 @@ class EndpointFiles:
             found = replace(
                 before,
                 etag=blob.etag,
-                text=blob.data.decode(json.detect_encoding(blob.data)).removeprefix("\ufeff"),
+                text=text_of(blob.data),
                 refused="",
             )
             self.admission.define(source.endpoint)
