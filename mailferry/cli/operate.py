@@ -77,5 +77,7 @@ def _together(answers: list[Document]) -> Document:
 
 
 def _view(done: Document) -> RenderableType:
-    words = f"{done['batch']}, {done['operation']}: {number(done['changed'])} mailboxes changed."
-    return Group(plain(words), *(plain(f"{number(count)} not: {why}.") for why, count in done["unchanged"].items()))
+    words = f"{done['batch']}, {done['operation']}: mailboxes changed: {number(done['changed'])}."
+    return Group(
+        plain(words), *(plain(f"Unchanged: {number(count)} ({why}).") for why, count in done["unchanged"].items())
+    )
