@@ -167,7 +167,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Commands(operations, storage.blobs, clock),
             Completion(batches, sync, reports, clock),
             removal,
-            Rotation(batches, keys),
+            Rotation(batches, PlansState(storage), keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             planning,
@@ -185,7 +185,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         planning=planning,
         drops=Drops(intake, planning),
         validation=validation,
-        files=Files(batches, storage.blobs),
+        files=Files(batches, storage.blobs, intake),
         shelf=Shelf(batches, storage.blobs),
     )
 

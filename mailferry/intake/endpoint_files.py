@@ -15,6 +15,7 @@ from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
 from mailferry.imap.connection import Connection
 from mailferry.intake.endpoint_options import Source, read_endpoint
+from mailferry.intake.json_object import text_of
 from mailferry.model import Endpoint
 from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.profile import Profile, profile_of
@@ -93,7 +94,7 @@ class EndpointFiles:
             found = replace(
                 before,
                 etag=blob.etag,
-                text=blob.data.decode(json.detect_encoding(blob.data)).removeprefix("\ufeff"),
+                text=text_of(blob.data),
                 refused="",
             )
             self.admission.define(source.endpoint)

@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay
 from mailferry.intake.choice_options import AT_ONCE, Schedule, replays_deletions, schedule, selection
 from mailferry.intake.endpoint_options import Named, no_names, source
 from mailferry.intake.folder_options import patterns, root_folder, rules
-from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
+from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, refusal, wrong
 from mailferry.intake.notify_options import notify
 from mailferry.model import Endpoint
 from mailferry.notify.wanted import NOBODY, Notify
@@ -97,7 +96,7 @@ def read_options(
     label_categories = _flag(top, "label_categories", problems)
     told, replay = notify(top, problems), replays_deletions(top, problems)
     if problems:
-        raise BatchRefused(" ".join(problems), REMEDY)
+        raise refusal(problems, REMEDY)
     return BatchOptions(
         endpoint=chosen.endpoint,
         include_folders=include,

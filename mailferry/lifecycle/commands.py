@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from mailferry.errors import BatchBusy, BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
 from mailferry.intake.ingest import CONTAINER, NO_BATCHES
-from mailferry.intake.json_object import check_keys, parsed, wrong
+from mailferry.intake.json_object import check_keys, parsed, refusal, wrong
 from mailferry.lifecycle.operation_rules import Operation, operation_of
 from mailferry.lifecycle.operations import Operations
 from mailferry.report.publish import CONTAINER as REPORTS
@@ -79,5 +79,5 @@ def _read(data: bytes) -> tuple[Operation, dict[str, str] | None]:
         else:
             problems.append(wrong("$.mailboxes", addresses, "a list of addresses"))
     if problems:
-        raise BatchRefused(" ".join(problems), _REMEDY)
+        raise refusal(problems, _REMEDY)
     return operation_of(str(name)), ids

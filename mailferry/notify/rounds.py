@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mailferry.errors import MailferryError, MessageNotSent, SenderRefused, TemplateRefused, Transient
+from mailferry.intake.ingest import TEMPLATES
 from mailferry.model import MailboxLine
 from mailferry.notify.due import UserMessage, digest_of, digest_values, failures, user_messages
 from mailferry.notify.table import ASK, Table
-from mailferry.notify.templates import FOLDER, Template, Text, take_templates, template
+from mailferry.notify.templates import Template, Text, take_templates, template
 from mailferry.notify.wanted import Kind, UserMail
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.state.batches import Batch
@@ -96,7 +97,7 @@ class Round:
         failed: Mapping[str, object],
     ) -> str:
         """Names all on which a round depends: while it is the same there is nothing new to do."""
-        templates = [blob.etag for blob in self.service.blobs.list(REPORTS, FOLDER)]
+        templates = [blob.etag for blob in self.service.blobs.list(REPORTS, TEMPLATES)]
         keys = sorted([*(message.notice.key for message in messages), *failed])
         parts = (batch.notify, batch.start_after, templates, len(due), keys)
         return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from mailferry.errors import BatchRefused, MailferryError, OperationRefused, PlanRefused
 from mailferry.intake.ingest import CONTAINER
-from mailferry.intake.json_object import JsonObject, check_keys, parsed, wrong
+from mailferry.intake.json_object import JsonObject, check_keys, parsed, refusal, wrong
 from mailferry.planning.measuring import PAUSE, Measuring
 from mailferry.planning.proposing import Proposing
 from mailferry.planning.reading import FOLDER, Reading, plan_name
@@ -129,6 +129,9 @@ class Planning:
         done = self.plans.put(name, lambda found: _asked(found, stage, wanted, now)) or known
         if done.stage not in _DONE_BY[operation]:
             raise PlanRefused(f"The plan {name!r} is {done.stage}.", _WHEN[operation])
+        if done.stage is Stage.STARTING and done.wanted != wanted:
+            which = ", ".join(done.wanted[:3]) or "all its batches"
+            raise PlanRefused(f"The plan {name!r} is Starting already: {which[:300]}.", _WHEN[operation])
         if done.stage is Stage.STARTING:
             send_plan_job(self.queues, PlanJob(name, done.step))
         if done.stage is Stage.DISCARDED:
@@ -226,7 +229,7 @@ def _batches(top: JsonObject, keys: tuple[str, ...]) -> tuple[str, ...]:
     if not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         problems.append(wrong("$.batches", value, "a list of names of batches"))
     if problems:
-        raise BatchRefused(" ".join(problems), _REMEDY)
+        raise refusal(problems, _REMEDY)
     return tuple(value) if isinstance(value, list) else ()
 
 

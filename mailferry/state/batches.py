@@ -93,8 +93,8 @@ class Batches:
         return (from_values(Batch, row.values) for row in self._tables.rows(TABLE, _INDEX))
 
     def get(self, name: str) -> Batch | None:
-        """The batch, or None."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name))
+        """The batch, or None: also for names that are too long for a key."""
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
         return from_values(Batch, row.values) if row else None
 
     def insert(self, batch: Batch) -> bool:

@@ -74,6 +74,7 @@ def view(open_page: Open, name: str, **how: object) -> Page:
     page = open_page("#/domains", key="" if name == "way-in" else KEYS.function, **how)
     page.route("**/validation?*", lambda route: route.fulfill(json=VALIDATION))
     page.route("**/api/domains/*", lambda route: route.fulfill(json=DOMAIN))
+    page.route("**/test-message", lambda route: route.fulfill(status=404))
     page.evaluate("where => { location.hash = where; }", VIEWS[name])
     titles = {"batches": "Batches", "batch": "sales", "mailbox": SYNCING.address, "way-in": "Mailferry"}
     expect(page.get_by_role("heading", level=1)).to_have_text(titles.get(name, re.compile("Validation of|Cutover of")))

@@ -102,6 +102,17 @@ def test_the_pilot_alone_can_be_started_and_the_others_later(world: World) -> No
     assert len(list(Batches(world.engine.storage).all())) == 3
 
 
+def test_other_batches_than_those_that_are_being_made_are_not_silently_left_out(world: World) -> None:
+    world.drop()
+    world.run()
+    world.planning.operate("city", PlanOperation.START, ["city-1-pilot"])
+    for others in ((), ["city-2-sales"]):
+        with pytest.raises(PlanRefused) as refused:
+            world.planning.operate("city", PlanOperation.START, others)
+        assert "city-1-pilot" in refused.value.cause
+        assert "when it is Proposed" in refused.value.remedy
+
+
 def test_discarded_nothing_is_left_of_the_passwords(world: World) -> None:
     world.drop()
     world.run()

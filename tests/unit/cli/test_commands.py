@@ -101,10 +101,10 @@ def test_a_drop_that_intake_refuses_says_why(
 ) -> None:
     at_each_sleep(monkeypatch, "files", taking_in(engine))
     options = tmp_path / "o.json"
-    options.write_text('{"priority": 99}')
+    options.write_text('{"complete_after": "2026-01-01T00:00Z"}')
     ran = run("drop", str(csv), "--options", str(options))
     assert ran.code == 7
-    assert "priority" in ran.out
+    assert "complete_after" in ran.out
 
 
 def test_a_drop_that_nobody_takes_in_ends_when_its_time_is_over(app: App, csv: Path, run: Run) -> None:
