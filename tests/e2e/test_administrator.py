@@ -1,5 +1,5 @@
-"""An administrator's way with the command line alone: validate, mend, start, sync, complete, from a real Dovecot through
-the real function app over HTTP into Exchange Online."""
+"""An administrator's way with the command line alone: validate, mend, start, sync, complete, from a real Dovecot
+through the real function app over HTTP into Exchange Online."""
 
 from __future__ import annotations
 
