@@ -286,6 +286,17 @@ def test_two_rounds_at_once_send_each_message_once(world: World) -> None:
     assert sorted(to[0] for to in world.to) == ["=cmd@contoso.com", "anna@contoso.com", "ben@contoso.com"]
 
 
+def test_what_somebody_else_was_about_to_send_and_gave_back_is_sent_in_the_next_round(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drop(start_after=in_days(world, 3), notify={"users": "send"})
+    with monkeypatch.context() as patched:
+        patched.setattr(Notices, "claim", lambda *_: False)
+        world.round()
+    world.round()
+    assert world.states() == ["sent"] * 3
+
+
 @pytest.mark.parametrize(
     ("path", "reply", "cause", "remedy"),
     [
