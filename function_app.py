@@ -15,6 +15,7 @@ from functions.plan_jobs import blueprint as plan_jobs
 from functions.plans import blueprint as plans
 from functions.poison import blueprint as poison
 from functions.sync import blueprint as sync
+from functions.trials import blueprint as trials
 from functions.validation import blueprint as validation
 from functions.watch import blueprint as watch
 from mailferry.identity import sign_in_in_front
@@ -40,6 +41,7 @@ _BLUEPRINTS = (
     api,
     files,
     plans,
+    trials,
     validation,
     dashboard,
 )

@@ -36,7 +36,9 @@ MailferryError
 ├── TemplateRefused                a template of messages can't be used
 ├── SenderRefused                  nothing can be sent as this sender
 ├── MessageNotSent                 one message was not sent, and will not be
-└── DirectoryRefused               a user or licence could not be made, looked for or assigned
+├── DirectoryRefused               a user or licence could not be made, looked for or assigned
+├── TrialRefused                   a test message can't be sent as things are
+└── SmtpFailed                     the server that the MX names did not take a test message
 """
 
 from __future__ import annotations
@@ -256,6 +258,14 @@ class DirectoryRefused(MailferryError):
     def __init__(self, cause: str, remedy: str, *, of_all: bool = False) -> None:
         super().__init__(cause, remedy)
         self.of_all = of_all
+
+
+class TrialRefused(MailferryError):
+    """A test message would show nothing as things are: no sender, or the MX leads elsewhere. Nothing was sent."""
+
+
+class SmtpFailed(MailferryError):
+    """The server that a domain's MX names was not reached, or did not take the message."""
 
 
 def is_throttling(error: MailferryError) -> TypeGuard[Busy | ConnectionLost]:

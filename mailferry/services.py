@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailferry.cutover.check import DomainChecks
+from mailferry.cutover.trial import MxTrials
 from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
@@ -56,7 +57,9 @@ from mailferry.state.notices import Notices
 from mailferry.state.plans import Plans as PlansState
 from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
+from mailferry.state.trials import Trials
 from mailferry.state.validations import Validations
+from mailferry.target.categories import Categories
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
@@ -67,6 +70,7 @@ from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
 from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.gmail_labels import GmailLabels
+from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
@@ -87,6 +91,7 @@ class Services:
     shredding: Shredding
     operations: Operations
     domains: DomainChecks
+    trials: MxTrials
     planning: Planning
     drops: Drops
     validation: ValidationReports
@@ -111,6 +116,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     homes = HomeStore(storage)
     sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
+    labels = LabelLists(storage.blobs)
+    writer = Categories(graph) if graph else None
+    categories = LabelCategories(labels, batches, mailboxes, storage.tables, writer)
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
@@ -130,7 +138,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
-    plans = FolderPlans(check, GmailLabels(homes, LabelLists(storage.blobs)))
+    plans = FolderPlans(check, GmailLabels(homes, labels))
     return Services(
         intake=intake,
         plans=Plans(
@@ -143,7 +151,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
         ),
-        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
+        chunks=Chunks(
+            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+        ),
         sync=sync,
         watch=Watch(
             mailboxes,
@@ -171,6 +181,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
+        trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
         planning=planning,
         drops=Drops(intake, planning),
         validation=validation,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
@@ -52,11 +53,11 @@ class EndpointFiles:
         there = [(blob.name, blob.etag) for blob in self.blobs.list(self.container, FOLDER)]
         known = {FOLDER + definition.file: definition for definition in self.definitions.all()}
         changed = [name for name, etag in there if name not in known or known[name].etag != etag]
-        taken = [definition for name in changed if (definition := self._taken(name))]
+        taken = [definition for name in changed if (definition := _each(self._take, name))]
         untried = [known[name] for name, _ in there if name in known and name not in changed]
         to_try = [one for one in (*taken, *untried) if not one.refused and one.tested != one.etag]
         with ThreadPoolExecutor(_TRIES) as pool:
-            list(pool.map(self._try, to_try[:_TRIES]))
+            list(pool.map(partial(_each, self._try), to_try[:_TRIES]))
 
     def named(self, name: str) -> Source:
         """The endpoint as its newest file says. Raises `BatchRefused`."""
@@ -74,13 +75,6 @@ class EndpointFiles:
 
     def _names(self) -> Iterator[str]:
         return (found.file.removesuffix(_SUFFIX) for found in self.definitions.all() if found.text)
-
-    def _taken(self, path: str) -> Definition | None:
-        try:
-            return self._take(path)
-        except Exception:  # one file must not keep others from being taken in
-            log.exception("%s could not be taken in; the next round tries again.", path)
-            return None
 
     def _take(self, path: str) -> Definition | None:
         """Look at the file, and keep what it says: its server is used so from the next chunk on."""
@@ -143,6 +137,15 @@ class EndpointFiles:
         whole = {"endpoint": name, "at": self.clock().isoformat(), **answer}
         data = json.dumps(whole, ensure_ascii=False, indent=2).encode()
         self.blobs.write(self.answers, f"{FOLDER}{name}{_SUFFIX}", data, "application/json")
+
+
+def _each[A, B](work: Callable[[A], B], thing: A) -> B | None:
+    """Do it; one file that storage fails for must not keep the watch from the others."""
+    try:
+        return work(thing)
+    except Exception:
+        log.exception("A definition of an endpoint could not be dealt with; the next round tries again.")
+        return None
 
 
 def _read(file: str, blob: Blob) -> Source:

@@ -217,6 +217,7 @@ class Intake:
             notify=options.notify,
             endpoint_name=options.endpoint_name,
             complete_after=options.schedule.complete_after,
+            label_categories=options.label_categories,
         )
         if self.batches.insert(batch):
             return data_key
@@ -230,6 +231,7 @@ class Intake:
                 folder_rules=batch.folder_rules,
                 root_folder=batch.root_folder,
                 keep_skipped=batch.keep_skipped,
+                label_categories=batch.label_categories,
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,

@@ -99,4 +99,8 @@ def _carried(counts: Counts) -> str:
         words += f"; {counts.missing:,} have gone from it, see copied-again.csv"
     if counts.unselected:
         words += f"; {counts.unselected:,} left out by the batch's options, see folders.csv"
+    if counts.vanished:
+        words += f"; {counts.vanished:,} were deleted at the source since"
+    if counts.deleted:
+        words += f", of which {counts.deleted:,} are in Deleted Items"
     return f"{words}."

@@ -69,6 +69,7 @@ class Batch:
     removed: bool = False
     replay_deletions: bool = False
     removals: int = 0
+    label_categories: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -202,6 +203,7 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        held=mailbox.held,
         throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
         endpoint=mailbox.endpoint,

@@ -95,6 +95,14 @@ def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:
     return replace(folder, flags_from=1, flags_modseq=source.modseq)
 
 
+def with_all_flags(folder: Folder) -> Folder:
+    """The folder with all flags to compare, unless a comparison is due already: what moves here was carried with those
+    it had elsewhere, and in a new folder nothing has changed since."""
+    if folder.flags_from:
+        return folder
+    return replace(folder, flags_from=1, flags_modseq=folder.modseq, modseq=0)
+
+
 def hides_messages(folder: Folder, source: FolderStatus) -> bool:
     """Whether a source counts more messages than it has shown, but names no new UID: its UIDNEXT may be out of date."""
     return (

@@ -25,6 +25,7 @@ from mailferry.state.ledger import Entry, Ledger, Recorded
 from mailferry.state.moves import move_operation
 from mailferry.state.storage import Operation
 from mailferry.state.uids import UidPair, UidRange, UidRanges
+from mailferry.transfer.epoch import with_all_flags
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,8 @@ class Missed:
         for lack in lacks:
             entry = lack.recorded.entry
             for uid, target in entry.carried:
-                if uid in lack.uids and target and entry.target_uidvalidity and uid in entry.fingerprints:
+                known = entry.target_uidvalidity or not target  # without: the target's user has it by now
+                if uid in lack.uids and known and uid in entry.fingerprints:
                     wanted.setdefault(entry.fingerprints[uid], []).append((lack, uid))
         for versioned in self._rows.values():
             folder = versioned.folder
@@ -200,7 +202,7 @@ class Missed:
         }
         operations: list[Operation] = lack.recorded.reduced(now) if now != entry else []
         for key, news in into.items():
-            to = changed.get(key, self._rows[key].folder)
+            to = with_all_flags(changed.get(key, self._rows[key].folder))
             uids = UidRanges.of(news.values())
             moving = UidRanges.merged((*to.moving, *uids))
             changed[key] = replace(to, todo=to.todo.without(uids), moving=moving)

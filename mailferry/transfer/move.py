@@ -21,7 +21,8 @@ class MoveIn:
     """All that is to be moved into a folder whose window is closed, or as much as there is time for.
 
     What is about to be moved is written down first, as before an APPEND, so that a crash leaves it in doubt. A message
-    that the target's user has moved or deleted meanwhile is left where it is, or isn't. Where the old folder is gone or
+    that the target's user has moved or deleted meanwhile is left where it is, or isn't, from then on without a target
+    UID in the ledger. Where the old folder is gone or
     has other UIDs by now, nothing is known of its messages: those are copied as new ones, and so they are where the
     target can move nothing (neither MOVE, RFC 6851, nor UIDPLUS, RFC 4315), which leaves the old ones where they are.
     """
@@ -56,7 +57,8 @@ class MoveIn:
             self._remove_copied(move)
             self._move(move, pairs, to)
         else:
-            self._copy_instead(UidRanges.of(pair.source for pair in pairs), move)
+            self._copy_instead(UidRanges.of(pair.source for pair in pairs if pair.target))
+            self._settle(move, {}, tuple(pair for pair in pairs if not pair.target), move.entry.target_uidvalidity)
 
     def _status(self) -> FolderStatus | None:
         """The target folder into which they go; None when it is gone."""
@@ -94,9 +96,9 @@ class MoveIn:
 
     def _there(self, pairs: tuple[UidPair, ...]) -> UidRanges:
         """Which of these the open target folder still has."""
-        if not pairs:
+        targets = [pair.target for pair in pairs if pair.target]
+        if not targets:
             return UidRanges()
-        targets = [pair.target for pair in pairs]
         return UidRanges.merged(UidRange(*pair) for pair in self.ends.target.uids(min(targets), max(targets)))
 
     def _settle(self, move: Move, moved: Mapping[int, int], pairs: tuple[UidPair, ...], uidvalidity: int) -> None:
@@ -125,10 +127,9 @@ class MoveIn:
             move.done(),
         )
 
-    def _copy_instead(self, uids: UidRanges, move: Move | None = None) -> None:
-        """Their turn comes with the folder's other messages; `move` is done with."""
+    def _copy_instead(self, uids: UidRanges) -> None:
+        """Their turn comes with the folder's other messages."""
         folder = self.claim.folder
         todo = UidRanges.merged((*folder.todo, *uids))
         moving = folder.moving.without(uids)
-        operations = [move.done()] if move else []
-        self.claim.write(replace(folder, todo=todo, moving=moving, window=NO_WINDOW), *operations)
+        self.claim.write(replace(folder, todo=todo, moving=moving, window=NO_WINDOW))

@@ -99,6 +99,10 @@ class Sessions:
             self.google.forget(mailbox.user)
             raise
 
+    def target(self, mailbox: Mailbox) -> TargetMailbox:
+        """The target alone, logged in. Raises what `open` raises of it."""
+        return self._to_target(mailbox)()
+
     def _password(self, mailbox: Mailbox) -> str:
         batch = self.batches.get(mailbox.batch)
         if batch is None:

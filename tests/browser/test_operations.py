@@ -122,6 +122,20 @@ def test_every_operation_is_asked_for_by_its_name(open_page: Open, app: Site, la
     expect(page.get_by_role("dialog")).to_contain_text("1: Synced, as it was")
 
 
+def test_the_menu_of_operations_closes_by_itself(open_page: Open, app: Site) -> None:
+    prepared(app, "menu", Status.SYNCED)
+    page = open_page("#/batches/menu")
+    summary, remove = page.locator("details.more summary"), page.get_by_role("button", name="Remove")
+    summary.click()
+    expect(remove).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(remove).to_be_hidden()
+    expect(summary).to_be_focused()
+    summary.click()
+    page.get_by_role("heading", level=1).click()
+    expect(remove).to_be_hidden()
+
+
 def test_what_can_not_be_taken_back_has_to_be_typed(open_page: Open, app: Site) -> None:
     prepared(app, "farewell", Status.SYNCED)
     page = open_page("#/batches/farewell")

@@ -132,7 +132,7 @@ def test_our_scripts_take_these_options(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_the_api_has_each_route(document: Path) -> None:
     text = document.read_text()
-    named = re.findall(r"`(GET|POST) (/api/[\w/{}<>]+)", text)
+    named = re.findall(r"`(GET|POST) (/api/[\w/{}<>-]+)", text)
     assert {(method, nameless(path)) for method, path in named} <= routes()
     functions = "\n".join(path.read_text() for path in (ROOT / "functions").glob("*.py"))
     called = set(re.findall(r"/admin/functions/(\w+)", text))

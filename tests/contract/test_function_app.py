@@ -22,6 +22,13 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "send_test_message": {
+        "type": "httpTrigger",
+        "route": "domains/{domain}/test-message",
+        "authLevel": "FUNCTION",
+        "methods": ["POST"],
+    },
+    "test_message": {"type": "httpTrigger", "route": "domains/{domain}/test-message", "methods": ["GET"]},
     "work_on_plan": {"type": "queueTrigger", "queueName": "plan-jobs"},
     "plans": {"type": "httpTrigger", "route": "plans", "authLevel": "FUNCTION", "methods": ["GET"]},
     "plan": {"type": "httpTrigger", "route": "plans/{plan}", "authLevel": "FUNCTION", "methods": ["GET"]},

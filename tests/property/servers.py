@@ -23,23 +23,24 @@ class Schedule(Faults):
         self._side = side
         self._tell = tell
         self._left = 0
-        self._ended = False
 
     @property
     def over(self) -> bool:
         """Whether nothing will happen any more."""
-        return self._ended or not self._left
+        return not self._left
 
-    def end(self) -> None:
+    def forget(self) -> None:
         """What has not happened by now won't."""
-        self._ended = True
+        with self._lock:
+            self._waiting.clear()
+            self._left = 0
 
     def add(self, at: At) -> None:
         super().add(at)
         self._left += 1
 
     def due(self, verb: str, connection: int) -> list[Fault]:
-        found = [] if self._ended else super().due(verb, connection)
+        found = super().due(verb, connection)
         self._left -= len(found)
         self._tell(" ".join((f"{self._side} #{connection}: {verb}", *(f" *** {fault}" for fault in found))))
         return found

@@ -117,7 +117,7 @@ class World:
             if quiet and "APPEND" not in target.verbs()[before:]:
                 target.finish_left()
                 return
-            self._end_events()
+            self.forget_events()
         raise AssertionError("passes with nothing new still append")
 
     # Running jobs
@@ -289,13 +289,13 @@ class World:
     def _put(self, side: Side, folder: bytes, letter: Letter) -> None:
         self.stores[side].add(USER, folder, letter.body, letter.flags, letter.internaldate)
 
-    def _end_events(self) -> None:
+    def forget_events(self) -> None:
         """What has not happened by now won't."""
         self._on_call.clear()
         self._together.clear()
         self._short.clear()
         for server in self.servers.values():
-            server.schedule.end()
+            server.schedule.forget()
 
     def _tell(self, what: str) -> None:
         self.trace.append(what)

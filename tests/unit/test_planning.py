@@ -4,106 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from mailferry.errors import Busy, KeyUnavailable, LoginRefused, OperationRefused, PlanRefused, Transient
-from mailferry.imap.values import Login, Server
+from mailferry.errors import Busy, KeyUnavailable, LoginRefused, PlanRefused
 from mailferry.model import Status
-from mailferry.planning.measuring import AT_ONCE, PAUSE, TRIES, Found
-from mailferry.planning.plans import KEPT_DAYS, Planning, PlanOperation
-from mailferry.source.measure import Size, Way
+from mailferry.planning.measuring import AT_ONCE, PAUSE, TRIES
+from mailferry.planning.plans import KEPT_DAYS, PlanOperation
 from mailferry.state.batches import Batches
-from mailferry.state.jobs import PLAN_JOBS, PlanJob, read_plan_job
-from mailferry.state.plans import PlanRow, Plans, Stage
-from tests.support.engine import Engine, settings_for
-
-SECRET = "Tr0ub4dor&3"
-GB = 1024**3
-
-
-def big_csv(count: int = 150, header: str = "EmailAddress,UserName,Password,Department") -> str:
-    rows = "".join(f"u{n}@contoso.com,u{n}@old.example,{SECRET},{'Sales' if n % 2 else 'IT'}\n" for n in range(count))
-    return f"{header}\n{rows}"
-
-
-class World:
-    """An engine whose plans measure a source of the test's."""
-
-    def __init__(self) -> None:
-        self.engine = Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993)))
-        self.asked: list[str] = []
-        self.fails: dict[str, Exception] = {}
-        self.during: Callable[[], None] = lambda: None
-        self._lock = threading.Lock()
-
-    @property
-    def planning(self) -> Planning:
-        planning = self.engine.services.planning
-        return replace(planning, measuring=replace(planning.measuring, measure=self.measure))
-
-    def measure(self, server: Server, login: Login, root: str, late: Callable[[], bool]) -> Found:
-        del server, root, late
-        with self._lock:
-            self.asked.append(login.user)
-        assert login.password == SECRET
-        self.during()
-        if error := self.fails.get(login.user):
-            raise error
-        return Found(Size(1_000, GB // 10, Way.STATUS), google=False)
-
-    def put(self, name: str, data: str | bytes) -> None:
-        content = data.encode() if isinstance(data, str) else data
-        self.engine.storage.blobs.write("batches", name, content, "text/csv")
-
-    def drop(self, csv: str | None = None, **options: object) -> None:
-        if options:
-            self.put("plans/city.json", json.dumps(options))
-        self.put("plans/city.csv", big_csv() if csv is None else csv)
-        self.engine.services.drops.take("plans/city.csv")
-
-    def jobs(self) -> list[PlanJob]:
-        return [read_plan_job(sent.body) for sent in self.engine.queues.messages.get(PLAN_JOBS, [])]
-
-    def run(self, most: int = 50) -> None:
-        """Plan jobs until none is left, moving time ahead over delays."""
-        for _ in range(most):
-            if body := self.engine.queues.take(PLAN_JOBS):
-                self.planning.step(read_plan_job(body))
-            elif self.engine.queues.messages.get(PLAN_JOBS):
-                self.engine.time.move_to(min(sent.due for sent in self.engine.queues.messages[PLAN_JOBS]))
-            else:
-                return
-        raise AssertionError("still busy")
-
-    def watch(self, **later: float) -> None:
-        self.engine.time.move_to(self.engine.time() + timedelta(**later))
-        self.planning.look_after()
-
-    def stage(self) -> Stage:
-        plan = Plans(self.engine.storage).get("city")
-        assert plan is not None
-        return plan.stage
-
-    @property
-    def rows(self) -> list[PlanRow]:
-        return list(Plans(self.engine.storage).rows("city"))
-
-    def report(self, name: str) -> str:
-        return self.engine.report("plans/city", name)
-
-    def json(self, name: str = "plan.json") -> Any:
-        return json.loads(self.report(name))
-
-    def everything(self) -> str:
-        storage = self.engine.storage
-        return repr(vars(storage.tables)) + repr(vars(storage.blobs)) + repr(self.engine.queues.messages)
+from mailferry.state.jobs import PLAN_JOBS, read_plan_job
+from mailferry.state.plans import Plans, Stage
+from tests.support.planning import SECRET, World, big_csv
 
 
 @pytest.fixture
@@ -445,44 +360,3 @@ def test_a_mailbox_that_nobody_foresaw_keeps_the_plan_from_no_other(world: World
     (failed,) = (row for row in csv.DictReader(io.StringIO(world.report("plan.csv"))) if row["Why"])
     assert "ZeroDivisionError" in failed["Why"]
     assert SECRET not in str(failed)
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (b'{"operation": "begin"}', "no operation 'begin'"),
-        (b'{"operation": "start", "batch": []}', "did you mean batches"),
-        (b'{"operation": "start", "batches": "all"}', "$.batches"),
-        (b'{"operation": "start", "batches": []}', "$.batches"),
-        (b'{"operation": "start", "batches": null}', "$.batches"),
-        (b'{"operation": "start", "batches": ["city-9"]}', "no batch 'city-9'"),
-        (b"start", "not JSON"),
-    ],
-)
-def test_a_command_that_makes_no_sense_is_answered(world: World, body: bytes, words: str) -> None:
-    world.drop(big_csv(3))
-    world.run()
-    world.put("plans/city.command.json", body)
-    world.watch()
-    answer = world.json("command.json")
-    assert words in answer["error"]
-    assert answer["remedy"]
-    assert world.stage() is Stage.PROPOSED
-
-
-def test_a_plan_that_is_not_there_or_not_ready_is_not_started(world: World) -> None:
-    with pytest.raises(OperationRefused, match="no plan 'city'"):
-        world.planning.operate("city", PlanOperation.START)
-    world.drop()
-    with pytest.raises(PlanRefused, match="is Measuring"):
-        world.planning.operate("city", PlanOperation.START)
-    assert world.planning.one("other") is None
-    shown: Any = world.planning.all()
-    assert [(plan["plan"], plan["stage"]) for plan in shown["plans"]] == [("city", "Measuring")]
-
-
-def test_no_error_of_the_source_is_shown_with_a_password(world: World) -> None:
-    world.fails["u1@old.example"] = Transient("source", "It broke.")
-    world.drop(big_csv(2))
-    world.run()
-    assert SECRET not in world.everything()

@@ -238,10 +238,26 @@ def test_a_folder_that_cannot_be_written_is_said(app: App, engine: Engine, run: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("status", "none"), ("pause", "none"), ("report", "none"), ("status", "none", "--watch")],
+    [("status", "none"), ("pause", "none"), ("report", "none"), ("status", "none", "--watch"), ("validate", "none")],
 )
 def test_a_batch_that_is_not_there_has_a_code_of_its_own(app: App, run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments, "--json")
     assert (ran.code, ran.document["exit"]) == (5, 5)
     assert "none" in ran.document["error"]
     assert ran.document["remedy"]
+
+
+def test_a_csv_is_validated_and_nothing_is_copied(
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_each_sleep(monkeypatch, "files", taking_in(engine))
+    at_each_sleep(monkeypatch, "validate", engine.run)
+    engine.restart(RETRY_ATTEMPTS="1", RETRY_SECONDS="1")
+    for module in ("api", "files", "validation"):
+        monkeypatch.setattr(f"functions.{module}.services", lambda: engine.services)
+    ran = run("validate", str(csv), "--json")
+    assert ran.code == 6  # nobody answers at the source
+    assert (ran.document["mailboxes"], ran.document["failed"]) == (2, 2)
+    assert {row["address"] for row in ran.document["rows"]} == {ANNA, BOB}
+    assert all(row["why"] and row["remedy"] for row in ran.document["rows"])
+    assert "0 of 2 mailboxes are ready, 2 are not" in run("validate", "berlin").out
