@@ -132,6 +132,7 @@ class MailboxLine:
     passes: int = 0
     last_synced: datetime | None = None
     shredded: bool = False  #: its password is gone: no pass before its CSV is dropped again
+    held: str = ""  #: how it is stopped, as `state.mailboxes.Held` has it
     throttled: Throttled = Throttled()
     to_complete: bool = False  #: a person wants it completed: once it is synced, its next pass is the last
     endpoint: str = ""  #: id of its source server, which the batch's options may name another of by now

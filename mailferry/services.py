@@ -59,6 +59,7 @@ from mailferry.state.progress import Progress
 from mailferry.state.storage import Storage
 from mailferry.state.trials import Trials
 from mailferry.state.validations import Validations
+from mailferry.target.categories import Categories
 from mailferry.target.graph import Graph
 from mailferry.target.outbox import Outbox
 from mailferry.target.preflight import Preflight
@@ -69,6 +70,7 @@ from mailferry.telemetry.mailboxes import Told
 from mailferry.transfer.chunk import Chunks
 from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.gmail_labels import GmailLabels
+from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
@@ -114,6 +116,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     homes = HomeStore(storage)
     sessions = Sessions(settings, batches, admission, keys, tokens, google, homes, Budgets(storage, clock))
     graph = Graph(tokens, base_url=settings.graph_url) if tokens else None
+    labels = LabelLists(storage.blobs)
+    writer = Categories(graph) if graph else None
+    categories = LabelCategories(labels, batches, mailboxes, storage.tables, writer)
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
@@ -133,7 +138,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     removal = Removal(mailboxes, folders, batches, reports, validations, clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
-    plans = FolderPlans(check, GmailLabels(homes, LabelLists(storage.blobs)))
+    plans = FolderPlans(check, GmailLabels(homes, labels))
     return Services(
         intake=intake,
         plans=Plans(
@@ -146,7 +151,9 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
         ),
-        chunks=Chunks(sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, clock),
+        chunks=Chunks(
+            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+        ),
         sync=sync,
         watch=Watch(
             mailboxes,
@@ -160,7 +167,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Commands(operations, storage.blobs, clock),
             Completion(batches, sync, reports, clock),
             removal,
-            Rotation(batches, keys),
+            Rotation(batches, PlansState(storage), keys),
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             planning,
@@ -178,7 +185,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         planning=planning,
         drops=Drops(intake, planning),
         validation=validation,
-        files=Files(batches, storage.blobs),
+        files=Files(batches, storage.blobs, intake),
         shelf=Shelf(batches, storage.blobs),
     )
 

@@ -14,13 +14,17 @@ app and what to run next in Exchange Online.
   --identity ID   the function app's managed identity, by client id or object id
   --identity-only no app registration: the identity itself gets the app roles
   --graph         also give the Microsoft Graph app roles with which mailboxes are checked beforehand
-                  (User.Read.All, MailboxSettings.Read, Mail.ReadBasic.All; all of them only read)
+                  (User.Read.All, MailboxSettings.Read, Mail.ReadBasic.All) and a domain's records looked up
+                  before it is cut over (Domain.Read.All); all of them only read
   --notify        also give the Microsoft Graph app role Mail.Send, for messages to users and administrators; it holds for
                   every mailbox of the tenant: docs/notifications.md says how to give it for one
+  --categories    also give Mail.ReadWrite, with which Gmail's labels become Outlook categories; it lets the app change and
+                  delete mail in every mailbox of the tenant: take it away afterwards (docs/gmail.md)
   --provision     also give the Microsoft Graph app roles with which users are made and licensed from a CSV
                   (User.ReadWrite.All, Organization.Read.All); take them away afterwards (docs/provisioning.md)
   --name NAME     display name of the app registration (Mailferry)
-  --remove        take it all away again; with --identity-only, the app roles (those of --graph, --notify and --provision only with these)
+  --remove        take it all away again; with --identity-only, the app roles (those of Microsoft Graph only with the
+                  options that give them)
   --what-if       only say what would be done
   --help
 
@@ -31,8 +35,9 @@ END
 readonly GRAPH=https://graph.microsoft.com/v1.0
 readonly EXCHANGE_APP=00000002-0000-0ff1-ce00-000000000000
 readonly GRAPH_APP=00000003-0000-0000-c000-000000000000
-readonly READ_ROLES='User.Read.All MailboxSettings.Read Mail.ReadBasic.All'
+readonly READ_ROLES='User.Read.All MailboxSettings.Read Mail.ReadBasic.All Domain.Read.All'
 readonly NOTIFY_ROLES='Mail.Send'
+readonly CATEGORIES_ROLES='Mail.ReadWrite'
 readonly PROVISION_ROLES='User.ReadWrite.All Organization.Read.All'
 readonly TAG=mailferry       # marks an app registration as made here: no other one is ever changed or removed
 readonly CREDENTIAL=mailferry
@@ -231,6 +236,7 @@ while [ $# -gt 0 ]; do
     --graph) graph_roles="$graph_roles $READ_ROLES" ;;
     --provision) graph_roles="$graph_roles $PROVISION_ROLES" ;;
     --notify) graph_roles="$graph_roles $NOTIFY_ROLES" ;;
+    --categories) graph_roles="$graph_roles $CATEGORIES_ROLES" ;;
     --remove) removing=yes ;;
     --what-if) what_if=yes ;;
     --help) usage; exit ;;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 #: No mail is older. 30-Dec-1899, the zero of OLE dates, is what some servers send for "no date".
@@ -24,6 +25,7 @@ class _Parsed:
     zone: str
 
 
+@lru_cache(maxsize=4_096)  # of a message on its way it is asked more than once
 def instant_of(internaldate: str) -> int | None:
     """Seconds since 1970 UTC, or None when the text is no date of this world. Without a zone it is read as UTC."""
     parsed = _parsed(internaldate)

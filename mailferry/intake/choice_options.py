@@ -11,7 +11,8 @@ from mailferry.selection import Selection
 from mailferry.state.batches import USUAL_PRIORITY
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+# Of this century: nothing is planned for another, and days are added to it.
+_MOMENT = re.compile(r"20\d{2}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 _MEGABYTES = re.compile(r"([1-9]\d{0,3}) ?MB", re.ASCII)
 _MEGABYTE = 1 << 20
 _LAST_PRIORITY = 9
@@ -76,9 +77,9 @@ def _moment(top: JsonObject, key: str, problems: list[str]) -> datetime | None:
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         try:
             return datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):  # no such day or hour, or outside the years 1 to 9999
+        except ValueError:  # no such day or hour
             pass
-    allowed = 'a date and time with its zone, like "2026-12-01T20:00:00+01:00" or "2026-12-01T19:00Z"'
+    allowed = 'a date and time of this century with its zone, like "2026-12-01T20:00:00+01:00" or "2026-12-01T19:00Z"'
     problems.append(wrong(f"$.{key}", value, allowed))
     return None
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from mailferry.errors import BatchRefused, ServerError
 from mailferry.imap.client import opened
 from mailferry.imap.connection import Connection
 from mailferry.intake.endpoint_options import Source, read_endpoint
+from mailferry.intake.json_object import text_of
 from mailferry.model import Endpoint
 from mailferry.source.introduction import Introduction, introduction_of
 from mailferry.source.profile import Profile, profile_of
@@ -51,11 +53,11 @@ class EndpointFiles:
         there = [(blob.name, blob.etag) for blob in self.blobs.list(self.container, FOLDER)]
         known = {FOLDER + definition.file: definition for definition in self.definitions.all()}
         changed = [name for name, etag in there if name not in known or known[name].etag != etag]
-        taken = [definition for name in changed if (definition := self._take(name))]
+        taken = [definition for name in changed if (definition := _each(self._take, name))]
         untried = [known[name] for name, _ in there if name in known and name not in changed]
         to_try = [one for one in (*taken, *untried) if not one.refused and one.tested != one.etag]
         with ThreadPoolExecutor(_TRIES) as pool:
-            list(pool.map(self._try, to_try[:_TRIES]))
+            list(pool.map(partial(_each, self._try), to_try[:_TRIES]))
 
     def named(self, name: str) -> Source:
         """The endpoint as its newest file says. Raises `BatchRefused`."""
@@ -92,7 +94,7 @@ class EndpointFiles:
             found = replace(
                 before,
                 etag=blob.etag,
-                text=blob.data.decode(json.detect_encoding(blob.data)).removeprefix("\ufeff"),
+                text=text_of(blob.data),
                 refused="",
             )
             self.admission.define(source.endpoint)
@@ -135,6 +137,15 @@ class EndpointFiles:
         whole = {"endpoint": name, "at": self.clock().isoformat(), **answer}
         data = json.dumps(whole, ensure_ascii=False, indent=2).encode()
         self.blobs.write(self.answers, f"{FOLDER}{name}{_SUFFIX}", data, "application/json")
+
+
+def _each[A, B](work: Callable[[A], B], thing: A) -> B | None:
+    """Do it; one file that storage fails for must not keep the watch from the others."""
+    try:
+        return work(thing)
+    except Exception:
+        log.exception("A definition of an endpoint could not be dealt with; the next round tries again.")
+        return None
 
 
 def _read(file: str, blob: Blob) -> Source:

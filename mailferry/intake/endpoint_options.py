@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay, Security
 from mailferry.intake.budget_options import budget
-from mailferry.intake.json_object import JsonObject, check_keys, parsed, wrong
+from mailferry.intake.json_object import JsonObject, check_keys, parsed, refusal, wrong
 from mailferry.intake.login_options import login_way
 from mailferry.intake.quirk_options import quirks
 from mailferry.model import Endpoint
@@ -86,7 +86,7 @@ def read_endpoint(name: str, data: bytes) -> Source:
         problems.append("$.host is missing: the name of the source server, or its IP address.")
     login = login_way(top, "$.login", problems)
     if problems:
-        raise BatchRefused(" ".join(problems), _FILE_REMEDY)
+        raise refusal(problems, _FILE_REMEDY)
     return Source(found, login, name)
 
 

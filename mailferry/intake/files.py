@@ -10,9 +10,8 @@ from enum import StrEnum
 from mailferry.errors import FileRefused
 from mailferry.intake.csv_file import read_csv
 from mailferry.intake.csv_text import MAX_BYTES as LONGEST_CSV
-from mailferry.intake.ingest import CONTAINER
+from mailferry.intake.ingest import CONTAINER, NO_BATCHES, Intake
 from mailferry.intake.json_object import MAX_BYTES as LONGEST_OPTIONS
-from mailferry.intake.json_object import parsed
 from mailferry.model import Problem
 from mailferry.state.batches import LONGEST_NAME, Batches
 from mailferry.state.storage import BlobInfo, Blobs
@@ -70,6 +69,7 @@ class Files:
 
     batches: Batches
     blobs: Blobs
+    intake: Intake
 
     def put(self, file: str, data: bytes) -> Placed | None:
         """Put `<batch>.csv` or `<batch>.json` there; None when a CSV of the batch is there that intake has not done
@@ -87,13 +87,13 @@ class Files:
         refused = bool(there and self._refusal(batch, there))
         rows, problems = 0, tuple[Problem, ...]()
         if kind == _CSV:
-            read = read_csv(data)
+            read = read_csv(data, passwords=self.intake.options(batch).login.by_password)
             rows, problems = len(read.rows), read.refused
             over = there.etag if there and refused else ""
             if not self.blobs.place(CONTAINER, csv, data, _TYPES[kind], over):
                 return None
         else:
-            parsed(data)
+            self.intake.read(data)
             if there and not refused:
                 return None
             self.blobs.write(CONTAINER, f"{batch}{kind}", data, _TYPES[kind])
@@ -125,6 +125,8 @@ def _parts(file: str) -> tuple[str, str]:
         raise FileRefused(f"{file[:LONGEST_NAME]!r} is neither a CSV nor a batch's options.", _NAME_REMEDY)
     if batch.lower().endswith(".command"):
         raise FileRefused("A command is no file for this address.", _COMMAND_REMEDY)
+    if f"{batch}/" in NO_BATCHES:
+        raise FileRefused(f"No batch can have the name {batch}: it is kept for other things.", _NAME_REMEDY)
     if not 0 < len(batch) <= LONGEST_NAME or batch != batch.strip(". ") or _FORBIDDEN.search(batch):
         raise FileRefused(f"{batch[:LONGEST_NAME]!r} is no name for a batch.", _NAME_REMEDY)
     return batch, kind

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from mailferry.intake.json_object import JsonObject, check_keys, wrong
 from mailferry.transfer.folder_rules import FolderRule
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE = re.compile("\0")
 _RULE_KEYS = ("from", "to", "regex", "merge")
 _SOURCE = 'the path of a folder, a pattern or a role like "\\\\Sent"'
 _TARGET = 'the path of a folder in the target like "Old mailbox/Mail"'

@@ -25,7 +25,7 @@ from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
-from mailferry.state.storage import BlobInfo, Blobs
+from mailferry.state.storage import Blob, BlobInfo, Blobs
 from mailferry.telemetry import batches
 from mailferry.telemetry.names import INTAKE
 from mailferry.telemetry.spans import current_traceparent, span
@@ -38,18 +38,21 @@ CONTAINER = "batches"
 PLANS = "plans/"
 #: CSVs of users to be made lie here.
 PROVISION = "provision/"
-#: Folders of the container in which no file makes a batch, or is a command to one.
-NO_BATCHES = (ENDPOINTS, PLANS, PROVISION)
+#: Templates of messages are dropped here.
+TEMPLATES = "templates/"
+#: Folders of the container in which no file makes a batch, or is a command to one. Nor has a batch the name of one: its
+#: reports would lie among theirs.
+NO_BATCHES = (ENDPOINTS, PLANS, PROVISION, TEMPLATES)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 
 #: Rows written at once: storage answers in milliseconds, and a large batch has 50,000 of them.
 _WRITERS = 8
 
-
 #: Characters of a note and of a refusal in the batch's row; `intake.csv` has the whole of it.
 _LONGEST_NOTE = 500
 _LONGEST_REFUSAL = 2_000
+_OTHER_NAME = "Give the file another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,9 @@ class Intake:
             blob = self.blobs.read(CONTAINER, file)
             if blob is None:
                 return
-            options = self._options(name)
+            options, beside = self._options(name)
+            if beside:
+                self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
             csv = read_csv(blob.data, passwords=options.login.by_password)
             self._check_time(name, options.schedule.complete_after)
         except BatchRefused as refusal:
@@ -102,6 +107,7 @@ class Intake:
     def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
         """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
         read = self.read(options)
+        self._check_time(name, read.schedule.complete_after)
         self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
         with span(INTAKE, batch=name):
             problems = self._write(name, csv, read)
@@ -118,15 +124,17 @@ class Intake:
         batches.taken(name, len(csv.rows), len(problems))
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
-    def _options(self, name: str) -> BatchOptions:
-        """The options beside the CSV, else those of the time before: a row is mended without dropping them again. A
-        batch that was removed has no such time."""
+    def options(self, name: str) -> BatchOptions:
+        """What a CSV of this batch would be taken in with now. Raises BatchRefused."""
+        options, _ = self._options(name)
+        return options
+
+    def _options(self, name: str) -> tuple[BatchOptions, Blob | None]:
+        """The options, and the file beside the CSV. Without one, those of the time before: a row is mended without
+        dropping them again. A batch that was removed has no such time."""
         beside = self.blobs.read(CONTAINER, f"{name}.json")
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        options = self.read(found.data if found else None)
-        if beside:
-            self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
-        return options
+        return self.read(found.data if found else None), beside
 
     def _check_time(self, name: str, complete_after: datetime | None) -> None:
         """A time that has passed is taken only from a batch that has it already. Raises BatchRefused."""
@@ -209,6 +217,7 @@ class Intake:
             notify=options.notify,
             endpoint_name=options.endpoint_name,
             complete_after=options.schedule.complete_after,
+            label_categories=options.label_categories,
         )
         if self.batches.insert(batch):
             return data_key
@@ -222,6 +231,7 @@ class Intake:
                 folder_rules=batch.folder_rules,
                 root_folder=batch.root_folder,
                 keep_skipped=batch.keep_skipped,
+                label_categories=batch.label_categories,
                 notes=batch.notes,
                 selection=batch.selection,
                 priority=batch.priority,
@@ -326,8 +336,7 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
-    if f"{name}/" == ENDPOINTS:
-        cause = f"No batch can have the name {name}: its reports would lie among the answers about endpoints."
-        raise BatchRefused(cause, "Give the file another name.")
+    if f"{name}/" in NO_BATCHES:
+        raise BatchRefused(f"No batch can have the name {name}: it is kept for other things.", _OTHER_NAME)
     if len(name) > LONGEST_NAME:
         raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")

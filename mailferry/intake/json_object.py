@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mailferry.errors import BatchRefused
 
 MAX_BYTES = 20_000  #: largest options file that is read; its lists of folders must fit columns of a table
+SHOWN = 20  #: problems that one refusal tells
 REMEDY = "Correct the options file, then drop it and the CSV again."
 
 
@@ -30,18 +31,31 @@ def parsed(data: bytes, file: str = "options file", remedy: str = REMEDY) -> Jso
     if len(data) > MAX_BYTES:
         raise BatchRefused(f"The {file} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.", remedy)
     try:
-        text = data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
-        top = json.loads(text, object_pairs_hook=JsonObject.of, parse_constant=_no_number)
+        top = json.loads(text_of(data), object_pairs_hook=JsonObject.of, parse_constant=_no_number)
+        json.dumps(top, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise BatchRefused(f"The {file} is not JSON: {error.msg}, at {where}.", remedy) from None
     except UnicodeDecodeError:
         raise BatchRefused(f"The {file} is not JSON: it is no UTF-8 text.", "Save it as UTF-8.") from None
+    except UnicodeEncodeError:  # such as \ud800, which no table and no report can hold
+        raise BatchRefused(f"The {file} holds half a character, written as \\ud….", remedy) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets, NaN
         raise BatchRefused(f"The {file} holds a number or a nesting that is too large.", remedy) from None
     if not isinstance(top, JsonObject):
         raise BatchRefused(wrong("$", top, 'an object like {"endpoint": {…}}'), remedy)
     return top
+
+
+def text_of(data: bytes) -> str:
+    """The text, in whichever UTF it was saved (PowerShell writes UTF-16). Raises UnicodeDecodeError."""
+    return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
+
+
+def refusal(problems: Sequence[str], remedy: str) -> BatchRefused:
+    """The error that says what is wrong: of very many problems, the first."""
+    more = [f"And {len(problems) - SHOWN:,} more."] if len(problems) > SHOWN else []
+    return BatchRefused(" ".join([*problems[:SHOWN], *more]), remedy)
 
 
 def _no_number(word: str) -> object:

@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailferry.errors import BatchRefused
 from mailferry.imap.values import BY_PASSWORD, LoginWay
 from mailferry.intake.choice_options import AT_ONCE, Schedule, replays_deletions, schedule, selection
 from mailferry.intake.endpoint_options import Named, no_names, source
 from mailferry.intake.folder_options import patterns, root_folder, rules
-from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, wrong
+from mailferry.intake.json_object import REMEDY, JsonObject, check_keys, parsed, refusal, wrong
 from mailferry.intake.notify_options import notify
 from mailferry.model import Endpoint
 from mailferry.notify.wanted import NOBODY, Notify
@@ -38,6 +37,7 @@ _TOP_KEYS = (
     "root_folder",
     "keep_skipped",
     "deletions",
+    "label_categories",
     "messages_after",
     "messages_before",
     "largest_message",
@@ -53,7 +53,8 @@ _TOP_KEYS = (
 class BatchOptions:
     """All a batch may say; about folders, as `mailferry.transfer.folder_map.Wishes` takes it.
 
-    With `keep_skipped`, the bytes of skipped messages are kept beside the batch's reports. `login` is how the batch's
+    With `keep_skipped`, the bytes of skipped messages are kept beside the batch's reports; with `label_categories`,
+    Gmail's labels become Outlook categories. `login` is how the batch's
     mailboxes log in; it is the batch's and not the endpoint's, which other batches may use with other logins.
     `endpoint_name` is empty where the batch describes its endpoint itself. With `validate`, nothing is copied yet.
     """
@@ -71,6 +72,7 @@ class BatchOptions:
     validate: bool = False
     notify: Notify = NOBODY
     replay_deletions: bool = False
+    label_categories: bool = False
 
 
 def read_options(
@@ -91,9 +93,10 @@ def read_options(
     folder_rules, root = rules(top, "folders", problems), root_folder(top, "root_folder", problems)
     selected, planned = selection(top, most, problems), schedule(top, problems)
     keep_skipped, validate = (_flag(top, key, problems) for key in ("keep_skipped", "validate"))
+    label_categories = _flag(top, "label_categories", problems)
     told, replay = notify(top, problems), replays_deletions(top, problems)
     if problems:
-        raise BatchRefused(" ".join(problems), REMEDY)
+        raise refusal(problems, REMEDY)
     return BatchOptions(
         endpoint=chosen.endpoint,
         include_folders=include,
@@ -101,6 +104,7 @@ def read_options(
         folder_rules=folder_rules,
         root_folder=root,
         keep_skipped=keep_skipped,
+        label_categories=label_categories,
         login=chosen.login,
         selection=selected,
         schedule=planned,

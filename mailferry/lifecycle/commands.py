@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from mailferry.errors import BatchBusy, BatchRefused, OperationRefused
 from mailferry.intake.csv_file import address_key
 from mailferry.intake.ingest import CONTAINER, NO_BATCHES
-from mailferry.intake.json_object import check_keys, parsed, wrong
+from mailferry.intake.json_object import check_keys, parsed, refusal, wrong
 from mailferry.lifecycle.operation_rules import Operation, operation_of
 from mailferry.lifecycle.operations import Operations
 from mailferry.report.publish import CONTAINER as REPORTS
@@ -69,15 +69,16 @@ def _read(data: bytes) -> tuple[Operation, dict[str, str] | None]:
     top = parsed(data, "command file", _REMEDY)
     problems: list[str] = []
     check_keys(top, "$", ("operation", "mailboxes"), problems)
-    name, addresses = top.get("operation"), top.get("mailboxes")
+    name = top.get("operation")
     if not isinstance(name, str):
         problems.append(wrong("$.operation", name, f"one of {', '.join(Operation)}"))
     ids: dict[str, str] | None = None
-    if addresses is not None:
+    if "mailboxes" in top:  # also null, which a script may write: it is not meant for all
+        addresses = top["mailboxes"]
         if isinstance(addresses, list) and addresses and all(isinstance(address, str) for address in addresses):
             ids = {mailbox_id(address_key(address)): address for address in addresses}
         else:
             problems.append(wrong("$.mailboxes", addresses, "a list of addresses"))
     if problems:
-        raise BatchRefused(" ".join(problems), _REMEDY)
+        raise refusal(problems, _REMEDY)
     return operation_of(str(name)), ids

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.ingest import CONTAINER, Intake, batch_name
@@ -15,7 +16,7 @@ from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.removal import Removal
 from mailferry.lifecycle.rotation import Rotation
 from mailferry.model import Endpoint, MailboxLine
-from mailferry.notify.rounds import Notifications, Round
+from mailferry.notify.rounds import Notifications
 from mailferry.planning.plans import Planning
 from mailferry.provision.provisioning import Provisioning
 from mailferry.report.publish import Reports
@@ -47,8 +48,9 @@ UNANNOUNCED = 120.0
 #: longer the more there are (a second for some hundreds), so larger ones have a pause: seconds for each mailbox more.
 PROMPT_REPORTS = 2_000
 REPORT_PAUSE = 0.02
-#: Time that one round gives to removals.
+#: Time that one round gives to removals and to reports; a report that was begun is written to its end.
 REMOVAL_SECONDS = 120.0
+REPORT_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +78,29 @@ class Watch:
     clock: Clock = utc_now
 
     def run(self) -> None:
-        """One round."""
+        """One round. Raises what the first part that fails has raised, when all others are done."""
+        _all_of(
+            (
+                self._tell_queues,
+                self.commands.run,
+                self._look_after_endpoints,
+                self._take_unannounced,
+                self.planning.look_after,
+                self.provisioning.look_after,
+                self._look_after_batches,
+                self.rotation.run,
+                lambda: self.credentials.tell(self.clock()),
+                self.endpoints.run,
+            )
+        )
+
+    def _tell_queues(self) -> None:
         for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS):
             for queue in (jobs, f"{jobs}-poison"):
                 rounds.queue(self.queues, queue, self.clock())
-        self.commands.run()
-        for endpoint in self.admission.endpoints():
-            self._look_after(endpoint)
-        self._take_unannounced()
-        self.planning.look_after()
-        self.provisioning.look_after()
-        self._look_after_batches()
-        self.rotation.run()
-        self.credentials.tell(self.clock())
-        self.endpoints.run()
+
+    def _look_after_endpoints(self) -> None:
+        _all_of(partial(self._look_after, endpoint) for endpoint in self.admission.endpoints())
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for slot in list(self.admission.slots(endpoint.id)):
@@ -150,27 +161,48 @@ class Watch:
         that is at rest."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
         messages = self.notifications.round()
-        deadline = Deadline(REMOVAL_SECONDS)
-        for batch in list(self.batches.all()):
+        reporting, removing = Deadline(REPORT_SECONDS), Deadline(REMOVAL_SECONDS)
+
+        def look_after(batch: Batch) -> None:
             lines = list(self.batches.lines(batch.name))
             rounds.batch(batch.name, lines, self.clock())
-            for line in lines:
-                if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
-                    self.passes.publish(mailbox)
-            changed = max((line.updated for line in lines), default=None)
-            due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
-            if changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due):
-                self.reports.publish(batch.name)
-            self.completion.look_after(batch, lines)
-            self.removal.look_after(batch, lines, deadline)
-            self._notify(messages, batch, lines)
+            _all_of(
+                (
+                    lambda: self._bring_up_to_date(batch, lines, busy, reporting),
+                    lambda: self.completion.look_after(batch, lines),
+                    lambda: self.removal.look_after(batch, lines, removing),
+                    lambda: messages.look_after(batch, lines),
+                )
+            )
 
-    def _notify(self, messages: Round, batch: Batch, lines: Sequence[MailboxLine]) -> None:
-        """Messages that can't be looked after must not keep the watch from everything else."""
+        # Those that waited longest for their reports come first.
+        oldest = sorted(self.batches.all(), key=lambda batch: batch.reported or batch.created)
+        _all_of(partial(look_after, batch) for batch in oldest)
+
+    def _bring_up_to_date(
+        self, batch: Batch, lines: Sequence[MailboxLine], busy: Container[str], deadline: Deadline
+    ) -> None:
+        for line in lines:
+            if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
+                self.passes.publish(mailbox)
+        changed = max((line.updated for line in lines), default=None)
+        due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
+        stale = changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due)
+        if stale and not deadline.passed():
+            self.reports.publish(batch.name)
+
+
+def _all_of(parts: Iterable[Callable[[], None]]) -> None:
+    """Do each, whatever becomes of the others. Raises what the first that fails has raised, in the end."""
+    failed: Exception | None = None
+    for part in parts:
         try:
-            messages.look_after(batch, lines)
-        except Exception:
-            log.exception("The messages of batch %s could not be looked after.", batch.name)
+            part()
+        except Exception as error:
+            log.exception("A part of the watch has failed; the next round tries again.")
+            failed = failed or error
+    if failed:
+        raise failed
 
 
 def _last_sign(mailbox: Mailbox, slot: Slot, folders: Iterable[Folder]) -> datetime:

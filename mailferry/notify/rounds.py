@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mailferry.errors import MailferryError, MessageNotSent, SenderRefused, TemplateRefused, Transient
+from mailferry.intake.ingest import TEMPLATES
 from mailferry.model import MailboxLine
 from mailferry.notify.due import UserMessage, digest_of, digest_values, failures, user_messages
 from mailferry.notify.table import ASK, Table
-from mailferry.notify.templates import FOLDER, Template, Text, take_templates, template
+from mailferry.notify.templates import Template, Text, take_templates, template
 from mailferry.notify.wanted import Kind, UserMail
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.state.batches import Batch
@@ -96,13 +97,14 @@ class Round:
         failed: Mapping[str, object],
     ) -> str:
         """Names all on which a round depends: while it is the same there is nothing new to do."""
-        templates = [blob.etag for blob in self.service.blobs.list(REPORTS, FOLDER)]
+        templates = [blob.etag for blob in self.service.blobs.list(REPORTS, TEMPLATES)]
         keys = sorted([*(message.notice.key for message in messages), *failed])
         parts = (batch.notify, batch.start_after, templates, len(due), keys)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _send_users(self, batch: Batch, open_: Sequence[UserMessage], known: dict[str, Notice]) -> bool:
         """Send these; False when some are left to another round."""
+        done = True
         for message in open_:
             made = self._template(message.notice.kind)
             if isinstance(made, TemplateRefused):
@@ -111,8 +113,8 @@ class Round:
             if outbox is None:
                 return False
             text = made.text(message.values)
-            self._send(outbox, batch, [message.notice], message.to, text, known, batch.notify.addresses)
-        return self.blocked is None
+            done &= self._send(outbox, batch, [message.notice], message.to, text, known, batch.notify.addresses)
+        return done and self.blocked is None
 
     def _send_digest(
         self, batch: Batch, failed: Mapping[str, tuple[Notice, MailboxLine]], known: dict[str, Notice]
@@ -128,8 +130,7 @@ class Round:
             return False
         notices = [digest, *(notice for notice, _ in new.values())]
         text = made.text(digest_values(batch, [line for _, line in new.values()], len(failed)))
-        self._send(outbox, batch, notices, batch.notify.addresses, text, known)
-        return self.blocked is None
+        return self._send(outbox, batch, notices, batch.notify.addresses, text, known)
 
     def _outbox(self) -> Outbox | None:
         """What another message is sent with; None when no more go in this round. Looks for the sender once."""
@@ -162,10 +163,12 @@ class Round:
         text: Text,
         known: dict[str, Notice],
         reply: Sequence[str] = (),
-    ) -> None:
+    ) -> bool:
+        """Send one message; False when no more can be sent now, or somebody else is just sending it, and may give it
+        back."""
         service = self.service
         if not service.notices.claim(batch.name, notices):
-            return
+            return False
         self.left -= 1
         sent, cause, remedy = Sent.SENT, "", ""
         try:
@@ -174,7 +177,7 @@ class Round:
             service.notices.withdraw(batch.name, notices)
             self.blocked = error
             self._hold(error)
-            return
+            return False
         except MessageNotSent as error:
             sent, cause, remedy = Sent.FAILED, error.cause, error.remedy
         except Transient as error:
@@ -185,6 +188,7 @@ class Round:
         known.update((notice.key, notice) for notice in after)
         if cause:
             log.warning("Batch %s: a message was not sent, or nobody knows: %s", batch.name, cause)
+        return self.blocked is None
 
     def _hold(self, error: MailferryError) -> None:
         log.warning("No more messages in this round: %s %s", error.cause, error.remedy)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -18,16 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailferry.errors import TemplateRefused
-from mailferry.intake.ingest import CONTAINER
+from mailferry.intake.ingest import CONTAINER, TEMPLATES
 from mailferry.notify.wanted import Kind
 from mailferry.report.publish import CONTAINER as REPORTS
-from mailferry.state.storage import Blobs
+from mailferry.state.storage import BlobInfo, Blobs
 
 log = logging.getLogger(__name__)
 
-FOLDER = "templates/"
 #: Bytes of the largest template that is read.
 MAX_BYTES = 100_000
+_NAMES = frozenset(f"{TEMPLATES}{kind}.{ending}" for kind in Kind for ending in ("html", "txt"))
+_REMEDY = f"Drop {TEMPLATES}<kind>.txt or .html of at most {MAX_BYTES:,} bytes; <kind> is {', '.join(Kind)}."
 
 _OURS = Path(__file__).parent / "texts"
 _SUBJECT = re.compile(r"Subject:[ \t]*(\S[^\r\n]*)\r?\n[ \t]*\r?\n", re.IGNORECASE)
@@ -69,22 +71,41 @@ class Template:
 
 
 def take_templates(blobs: Blobs) -> None:
-    """Keep every template that was dropped, in the place of an earlier one; an empty one only takes that away."""
-    for dropped in list(blobs.list(CONTAINER, FOLDER)):
-        blob = blobs.read(CONTAINER, dropped.name) if dropped.size <= MAX_BYTES else None
-        if blob and blob.data.strip():
+    """Keep every template that was dropped, in the place of an earlier one; an empty one only takes that away. What is
+    no template is not kept, for it may hold anything: an answer in its place says why."""
+    for dropped in list(blobs.list(CONTAINER, TEMPLATES)):
+        try:
+            _take(blobs, dropped)
+        except Exception:  # one file must not keep messages from being sent
+            log.exception("%s could not be dealt with; the next round tries again.", dropped.name)
+
+
+def _take(blobs: Blobs, dropped: BlobInfo) -> None:
+    answer, why = f"{dropped.name}.refused.json", _why_not(dropped)
+    if why:
+        log.warning("%s is refused: %s", dropped.name, why)
+        words = {"template": dropped.name, "error": why, "remedy": _REMEDY}
+        blobs.write(REPORTS, answer, json.dumps(words, ensure_ascii=False, indent=2).encode(), "application/json")
+    elif blob := blobs.read(CONTAINER, dropped.name):
+        blobs.delete(REPORTS, answer)
+        if blob.data.strip():
             blobs.write(REPORTS, dropped.name, blob.data, "text/plain; charset=utf-8")
-        elif blob:
-            blobs.delete(REPORTS, dropped.name)
         else:
-            log.warning("%s is left out: it has more than %s bytes.", dropped.name, MAX_BYTES)
-        blobs.delete(CONTAINER, dropped.name, dropped.etag)
+            blobs.delete(REPORTS, dropped.name)
+    blobs.delete(CONTAINER, dropped.name, dropped.etag)
+
+
+def _why_not(dropped: BlobInfo) -> str:
+    """Why the file can't be a template; empty when it can."""
+    if dropped.name not in _NAMES:
+        return f"{dropped.name} is no template."
+    return f"{dropped.name} has more than {MAX_BYTES:,} bytes." if dropped.size > MAX_BYTES else ""
 
 
 def template(kind: Kind, blobs: Blobs) -> Template:
     """The administrator's template of this kind, else ours. Raises TemplateRefused."""
     for ending in ("html", "txt"):
-        name = f"{FOLDER}{kind}.{ending}"
+        name = f"{TEMPLATES}{kind}.{ending}"
         if blob := blobs.read(REPORTS, name):
             return read_template(blob.data, kind, name)
     return read_template((_OURS / f"{kind}.txt").read_bytes(), kind, f"{kind}.txt")

@@ -10,6 +10,7 @@ from mailferry.errors import BatchRefused
 from mailferry.intake.csv_file import CsvFile, Row, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.ingest import CONTAINER, PLANS, Intake
+from mailferry.intake.json_object import text_of
 from mailferry.intake.options import BatchOptions
 from mailferry.intake.problems import StructureRefused
 from mailferry.model import Problem
@@ -75,7 +76,7 @@ class Reading:
             self.intake.read(beside.data)
             blobs.write(REPORTS, kept, beside.data, "application/json")
         found = beside or blobs.read(REPORTS, kept)
-        return found.data.decode("utf-8-sig") if found else "{}"
+        return text_of(found.data) if found else "{}"
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
         now = self.intake.clock()

@@ -18,7 +18,7 @@ from itertools import batched
 from mailferry.errors import BatchRefused, DirectoryRefused, MailferryError, Transient
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.ingest import CONTAINER, PROVISION
-from mailferry.intake.json_object import check_keys, parsed, wrong
+from mailferry.intake.json_object import check_keys, parsed, refusal, wrong
 from mailferry.intake.problems import StructureRefused
 from mailferry.model import Problem
 from mailferry.provision.directory import Directory, Known, Licence
@@ -27,7 +27,7 @@ from mailferry.report.csv_cells import csv_bytes
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.tables import intake_csv
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.storage import Blobs
+from mailferry.state.storage import BlobInfo, Blobs
 from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ AT_ONCE = 4
 _LOOKED_UP = 100
 
 _CSV, _COMMAND, _STATE = ".csv", ".command.json", "/state.json"
+_NAMES = f"Drop {PROVISION}<name>{_CSV}, and {PROVISION}<name>{_COMMAND} when its dry run is as you want it."
 _REMEDY = 'Drop it again, like {"operation": "go"}.'
 _COLUMNS = ("UserPrincipalName", "State", "Licence", "Why", "WhatToDo", "CsvLine")
 _NO_GRAPH = DirectoryRefused(
@@ -120,24 +121,30 @@ class Provisioning:
         deadline = Deadline(SECONDS)
         for blob in list(self.blobs.list(CONTAINER, PROVISION)):
             try:
-                self._take(blob.name, blob.size)
+                self._take(blob)
             except Exception:  # one file must not keep the watch from everything else
                 log.exception("%s could not be dealt with; the next round tries again.", blob.name)
         for blob in list(self.blobs.list(REPORTS, PROVISION)):
             if blob.name.endswith(_STATE):
                 self._work(blob.name.removeprefix(PROVISION).removesuffix(_STATE), deadline)
 
-    def _take(self, file: str, size: int) -> None:
-        name = file.removeprefix(PROVISION)
-        blob = self.blobs.read(CONTAINER, file) if size <= MAX_BYTES else None
-        if blob is None:
-            cause = f"The file has {size:,} bytes; at most {MAX_BYTES:,} are read."
-            self._publish_problems(name[: -len(_CSV)], [Problem(0, "", cause, "Split it into several files.")])
-        elif name.endswith(_COMMAND):
-            self._command(name.removesuffix(_COMMAND), blob.data)
-        elif name.lower().endswith(_CSV):
+    def _take(self, file: BlobInfo) -> None:
+        name = file.name.removeprefix(PROVISION)
+        is_csv, is_command = name.lower().endswith(_CSV), name.endswith(_COMMAND)
+        if not (is_csv or is_command):
+            problem = Problem(0, "", f"{file.name} is neither a CSV nor a command, and was not kept.", _NAMES)
+            self._publish_problems(name, [problem])
+        elif file.size > MAX_BYTES:
+            cause = f"{file.name} has {file.size:,} bytes; at most {MAX_BYTES:,} are read."
+            problem = Problem(0, "", cause, "Split it into several files.")
+            self._publish_problems(name[: -len(_CSV if is_csv else _COMMAND)], [problem])
+        elif (blob := self.blobs.read(CONTAINER, file.name)) is None:
+            return
+        elif is_csv:
             self._read(name[: -len(_CSV)], blob.data)
-        self.blobs.delete(CONTAINER, file, blob.etag if blob else None)
+        else:
+            self._command(name.removesuffix(_COMMAND), blob.data)
+        self.blobs.delete(CONTAINER, file.name, file.etag)
 
     def _read(self, name: str, data: bytes) -> None:
         users: Sequence[User] = ()
@@ -169,7 +176,7 @@ class Provisioning:
         if found is None or found[0] is Stage.CHECKING:
             problems.append("There is no dry run to go by yet.")
         if problems or found is None:
-            raise BatchRefused(" ".join(problems), _REMEDY)
+            raise refusal(problems, _REMEDY)
         lines = [replace(line, state=_again(line.state), why="", remedy="") for line in found[1]]
         self._write(name, Stage.GOING, lines, "")
         return len(lines)

@@ -27,12 +27,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
     """The same, some rows at a time."""
     yield BOM_UTF8
-    yield from csv_rows(chain([header], rows))
-
-
-def csv_rows(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    """Rows alone, some at a time, to stand behind others."""
-    for some in batched(rows, _ROWS_AT_ONCE, strict=False):
+    for some in batched(chain([header], rows), _ROWS_AT_ONCE, strict=False):
         out = io.StringIO(newline="")
         csv.writer(out).writerows([_written(cell) for cell in row] for row in some)
         yield out.getvalue().encode("utf-8", "replace")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any
 
-from mailferry.report.csv_cells import csv_pieces, csv_rows
-from mailferry.source.gmail import Title
+from mailferry.report.csv_cells import Cell, csv_pieces
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.storage import Blobs
 
 CONTAINER = "reports"
-_CSV = "text/csv; charset=utf-8"
+_CSV, _JSON = "text/csv; charset=utf-8", "application/json"
 _COLUMNS = (
     "EmailAddress",
     "Folder",
@@ -28,11 +30,18 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A message that went over in the folder of the label `home`, and one more of its labels."""
+    """A message that goes over in the folder of the label `home`, and its other labels, as a person reads them.
+
+    `own` are those of `labels` that the user has made.
+    """
 
     home: str
-    label: str
-    title: Title
+    labels: Sequence[str]
+    own: Sequence[str]
+    subject: str
+    date: str
+    size: int
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +52,23 @@ class LabelLists:
 
     def write(self, mailbox: Mailbox, uidvalidity: int, first: int, labelled: Iterable[Labelled]) -> None:
         """The part that begins at UID `first`; writing it once more replaces it."""
-        name = f"{_parts_of(mailbox)}{uidvalidity:010d}-{first:010d}.csv"
-        rows = (
-            (
-                mailbox.address,
-                one.home,
-                one.label,
-                one.title.headline.subject,
-                one.title.headline.date,
-                one.title.headline.size,
-                one.title.message_id,
-                mailbox.user,
-                mailbox.row,
-                mailbox.id,
-            )
-            for one in labelled
-        )
-        self.blobs.write(CONTAINER, name, b"".join(csv_rows(rows)), _CSV)
+        name = f"{_parts_of(mailbox)}{uidvalidity:010d}-{first:010d}.json"
+        whose = {"address": mailbox.address, "user": mailbox.user, "row": mailbox.row, "mailbox": mailbox.id}
+        part = {**whose, "messages": [asdict(one) for one in labelled]}
+        self.blobs.write(CONTAINER, name, json.dumps(part, ensure_ascii=False).encode("utf-8", "replace"), _JSON)
+
+    def parts(self, mailbox: Mailbox) -> list[str]:
+        """The names of the mailbox's parts, in the order of their messages."""
+        return [part.name for part in self.blobs.list(CONTAINER, _parts_of(mailbox))]
+
+    def read(self, part: str) -> list[Labelled]:
+        """The messages of a part; none when it is gone."""
+        return [Labelled(**message) for message in self._part(part).get("messages", ())]
 
     def drop(self, mailbox: Mailbox) -> None:
         """Forget the mailbox's parts: its messages begin anew."""
-        for part in self.blobs.list(CONTAINER, _parts_of(mailbox)):
-            self.blobs.delete(CONTAINER, part.name)
+        for part in self.parts(mailbox):
+            self.blobs.delete(CONTAINER, part)
 
     def publish(self, batch: str) -> None:
         """Write `labels.csv` of all the batch's parts, unless it is newer than the newest of them."""
@@ -74,12 +78,21 @@ class LabelLists:
             names = [part.name for part in parts]
             self.blobs.write(CONTAINER, f"{batch}/labels.csv", lambda: self._whole(names), _CSV)
 
-    def _whole(self, names: Iterable[str]) -> Iterator[bytes]:
-        yield from csv_pieces(_COLUMNS, ())
-        for name in names:
-            part = self.blobs.read(CONTAINER, name)
-            if part:
-                yield part.data
+    def _whole(self, names: Sequence[str]) -> Iterator[bytes]:
+        return csv_pieces(_COLUMNS, chain.from_iterable(map(self._rows, names)))
+
+    def _rows(self, name: str) -> Iterator[tuple[Cell, ...]]:
+        part = self._part(name)
+        for message in part.get("messages", ()):
+            one = Labelled(**message)
+            what = one.subject, one.date, one.size, one.message_id
+            whose = part["user"], part["row"], part["mailbox"]
+            yield from ((part["address"], one.home, label, *what, *whose) for label in one.labels)
+
+    def _part(self, name: str) -> Mapping[str, Any]:
+        found = self.blobs.read(CONTAINER, name)
+        part: Mapping[str, Any] = json.loads(found.data) if found else {}
+        return part
 
 
 def _parts_of(mailbox: Mailbox) -> str:

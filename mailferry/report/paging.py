@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mailferry.errors import RequestRefused
 
 #: Rows of one page, at most.
 PAGE = 1_000
+_NUMBER = re.compile(r"[0-9]{1,9}")
 #: Characters of a search.
 _SEARCH_MOST = 200
 
@@ -80,14 +82,27 @@ class Columns[T]:
         return Page([row for *_, row in shown], first, len(found), _token(asked.sort, shown[-1]) if more else None)
 
 
+def most_of(params: Mapping[str, str]) -> int:
+    """How many rows the query of an HTTP request asks for, at most. Raises RequestRefused."""
+    most = params.get("most", str(PAGE))
+    if not _NUMBER.fullmatch(most) or not 1 <= int(most) <= PAGE:
+        raise RequestRefused(f"most is {most[:60]!r}.", f"Give a number from 1 to {PAGE}.")
+    return int(most)
+
+
 def asked_of(params: Mapping[str, str], following: str = "next") -> Asked:
     """The page that the query of an HTTP request asks for; its token is called `following`. Raises RequestRefused."""
-    most = params.get("most", str(PAGE))
-    if not most.isdecimal() or not 1 <= int(most[:9]) <= PAGE:
-        raise RequestRefused(f"most is {most[:60]!r}.", f"Give a number from 1 to {PAGE}.")
     status = frozenset(word for word in params.get("status", "").split(",") if word)
     search = params.get("search", "").strip()[:_SEARCH_MOST]
-    return Asked(int(most), params.get(following, ""), params.get("sort", ""), status, search)
+    return Asked(most_of(params), params.get(following, ""), params.get("sort", ""), status, search)
+
+
+def no_token() -> RequestRefused:
+    """The error for a `next` that no page has given."""
+    return RequestRefused(
+        "next is not a token of this list.",
+        "Give what the page before had in next, and the same sort; leave it out for the first page.",
+    )
 
 
 def _place[T](entry: tuple[Order, str, T]) -> tuple[Order, str]:
@@ -100,13 +115,10 @@ def _after[T](found: list[tuple[Order, str, T]], asked: Asked, *, down: bool) ->
         sort, value, unique = json.loads(base64.urlsafe_b64decode(asked.next))
         place = (value, str(unique))
         first = len(found) - bisect_left(found, place, key=_place) if down else bisect_right(found, place, key=_place)
-    except (ValueError, TypeError):  # no token at all, or of a column with values of another kind
+    except (ValueError, TypeError, RecursionError):  # no token at all, or of a column with values of another kind
         sort = None
     if sort != asked.sort:
-        raise RequestRefused(
-            "next is not a token of this list.",
-            "Give what the page before had in next, and the same sort; leave it out for the first page.",
-        )
+        raise no_token()
     return first
 
 

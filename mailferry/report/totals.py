@@ -15,11 +15,13 @@ _COUNTS = attrgetter(*(field.name for field in fields(Counts)))
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over mailboxes. The rates are those of the mailboxes in a pass; `seconds_left` is None where nothing moves
-    or where not one mailbox has shown how much there is."""
+    """Sums over mailboxes; `by_held` counts those that are kept from going on, by `state.mailboxes.Held`. The rates are
+    those of the mailboxes in a pass; `seconds_left` is None where nothing moves or where not one mailbox has shown how
+    much there is."""
 
     mailboxes: int
     by_status: Mapping[str, int]
+    by_held: Mapping[str, int]
     counts: Counts
     messages_per_second: float
     bytes_per_second: float
@@ -33,6 +35,7 @@ def totals_of(lines: Collection[MailboxLine]) -> Totals:
     return Totals(
         len(lines),
         Counter(line.status.value for line in lines),
+        Counter(line.held for line in lines if line.held),
         # By column: adding 50,000 objects takes ten times as long.
         Counts(*map(sum, zip(*(_COUNTS(line.counts) for line in lines), strict=True))),
         rate,

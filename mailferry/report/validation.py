@@ -7,6 +7,7 @@ a page of ten does.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from datetime import timedelta
 from mailferry.model import MailboxLine
 from mailferry.report.advice import for_batch
 from mailferry.report.estimates import cost_for, seconds_together
+from mailferry.report.paging import PAGE, no_token
 from mailferry.report.status import Json
 from mailferry.report.validation_tables import Finding, finding_of, folders_csv, oversize_csv, rows_csv
 from mailferry.state.admission import Admission
@@ -22,8 +24,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.storage import Blobs, Content
 from mailferry.state.validations import Measured, Summary, Validation, Validations
 
-#: Rows of one page, at most.
-PAGE = 1_000
+_NEXT = re.compile("([0-9a-f]{32})?")
 #: How old a summary may be while mailboxes are being validated, and how much older for each of them.
 _FRESH, _FRESH_EACH = timedelta(seconds=30), timedelta(milliseconds=10)
 _CSV = "text/csv; charset=utf-8"
@@ -73,7 +74,9 @@ class ValidationReports:
 
     def page(self, name: str, after: str = "", most: int = PAGE) -> dict[str, Json] | None:
         """The batch's summary with a page of its rows (those after the mailbox with the id `after`); None when it was
-        never validated."""
+        never validated. Raises RequestRefused."""
+        if not _NEXT.fullmatch(after):
+            raise no_token()
         summary = self.validations.summary(name)
         if summary is None:
             return None

@@ -17,7 +17,6 @@ from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, flags_of, header_of, text_of
 from mailferry.imap.identity import header_fields
-from mailferry.imap.logged_in import LoggedIn
 from mailferry.imap.response import Value, number
 from mailferry.imap.uidset import joined
 from mailferry.imap.values import FolderSize, FolderStatus, MessageSize
@@ -51,8 +50,7 @@ class GmailMailbox(SourceMailbox):
     """
 
     def __init__(self, connection: Connection, profile: Profile, read_homes: Callable[[Homes], Homes]) -> None:
-        LoggedIn.__init__(self, connection)  # what the server is was found out before
-        self.profile = profile
+        super().__init__(connection, profile)
         self._read_homes = read_homes
         self._homes = Homes()
         self._open: tuple[Homes, bytes] | None = None

@@ -292,7 +292,8 @@ class AzureBlobs:
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
         try:
             for found in self._service.get_container_client(container).list_blobs(name_starts_with=prefix or None):
-                yield BlobInfo(found.name, found.etag, found.size, found.last_modified)
+                # A listing gives ETags without the quotes that they have everywhere else.
+                yield BlobInfo(found.name, f'"{found.etag.strip('"')}"', found.size, found.last_modified)
         except ResourceNotFoundError:
             return
 

@@ -69,6 +69,7 @@ class Batch:
     removed: bool = False
     replay_deletions: bool = False
     removals: int = 0
+    label_categories: bool = False
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -92,8 +93,8 @@ class Batches:
         return (from_values(Batch, row.values) for row in self._tables.rows(TABLE, _INDEX))
 
     def get(self, name: str) -> Batch | None:
-        """The batch, or None."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name))
+        """The batch, or None: also for names that are too long for a key."""
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
         return from_values(Batch, row.values) if row else None
 
     def insert(self, batch: Batch) -> bool:
@@ -202,6 +203,7 @@ def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> Mailb
         passes=mailbox.pass_no,
         last_synced=mailbox.last_synced,
         shredded=mailbox.shredded,
+        held=mailbox.held,
         throttled=mailbox.throttled,
         to_complete=mailbox.to_complete,
         endpoint=mailbox.endpoint,

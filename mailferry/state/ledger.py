@@ -154,14 +154,19 @@ class Ledger:
         self._tables = storage.tables
 
     def entries(self, mailbox: str, folder: str, epoch: str, first: int = 1) -> Iterator[Entry]:
-        """The entries of a folder's epoch whose lowest UID is not below `first`, ordered by it, without their items."""
-        return (recorded.entry for recorded in self.recorded(mailbox, folder, epoch, first))
+        """The entries of a folder's epoch whose lowest UID is not below `first`, ordered by it.
+
+        Without their items, flags and fingerprints, which takes a third of the time.
+        """
+        return (_bare_entry(from_values(_Columns, row.values)) for row in self._rows(mailbox, folder, epoch, first))
 
     def recorded(self, mailbox: str, folder: str, epoch: str, first: int = 1) -> Iterator[Recorded]:
-        """The same, each with its row."""
+        """The same with flags and fingerprints, each with its row."""
+        return (Recorded(read_entry(row), row) for row in self._rows(mailbox, folder, epoch, first))
+
+    def _rows(self, mailbox: str, folder: str, epoch: str, first: int) -> Iterator[Row]:
         start = _key("ledger", folder, epoch, first)
-        rows = self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch), start=start)
-        return (Recorded(read_entry(row), row) for row in rows)
+        return self._tables.rows(TABLE, mailbox, _prefix("ledger", folder, epoch), start=start)
 
     def items(self, mailbox: str, current: Sequence[tuple[str, str]]) -> list[Item]:
         """The items of these folders, given as (folder key, present epoch)."""
@@ -273,17 +278,23 @@ def entry_values(entry: Entry) -> dict[str, Value]:
 def read_entry(row: Row) -> Entry:
     """The entry in a row that has its columns."""
     columns = from_values(_Columns, row.values)
-    copied, adopted = tuple(unpack_pairs(columns.copied)), tuple(unpack_pairs(columns.adopted))
-    carried = sorted(pair.source for pair in (*copied, *adopted))
-    marks = array("Q", columns.fingerprints)
+    bare = _bare_entry(columns)
+    carried = [pair.source for pair in bare.carried]
+    marks = zip(carried, array("Q", columns.fingerprints), strict=False)
+    return replace(
+        bare,
+        flags=unpack_flags(columns.flags, carried),
+        fingerprints={uid: mark for uid, mark in marks if mark},
+    )
+
+
+def _bare_entry(columns: _Columns) -> Entry:
     return Entry(
-        copied,
-        adopted,
+        tuple(unpack_pairs(columns.copied)),
+        tuple(unpack_pairs(columns.adopted)),
         tuple(columns.skipped.uids()),
         bytes=columns.bytes,
         unselected=tuple(columns.unselected.uids()),
-        flags=unpack_flags(columns.flags, carried),
-        fingerprints={uid: mark for uid, mark in zip(carried, marks, strict=False) if mark},
         target_uidvalidity=columns.target_uidvalidity,
         vanished=columns.vanished,
     )

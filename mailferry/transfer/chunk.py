@@ -29,6 +29,7 @@ from mailferry.transfer.deletions import Deletions
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.flag_sync import FlagSync
 from mailferry.transfer.folder_copy import FolderCopy
+from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.move import MoveIn
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
@@ -67,6 +68,7 @@ class Chunks:
     moves: Moves
     queues: Queues
     blobs: Blobs
+    categories: LabelCategories
     clock: Clock = utc_now
 
     def run(self, job: FolderJob) -> None:
@@ -131,6 +133,8 @@ class Chunks:
                         send_folder_job(self.queues, job, seconds)
                         return
                     case NothingLeft(all_done):
+                        if all_done and not self.categories.write(mailbox, progress.over):
+                            break
                         if all_done:
                             self.passes.finish(mailbox)
                         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mailferry.state.flag_sets import flag_sets, flags_by_uid
 from mailferry.state.ledger import Entry
@@ -33,6 +34,11 @@ class Delta:
 
 def followed(flags: Iterable[str]) -> frozenset[str]:
     """Those of a message's flags whose changes are carried, in lower case: neither `\\Deleted` nor `\\Recent`."""
+    return _followed(tuple(flags))
+
+
+@lru_cache(maxsize=1_000)
+def _followed(flags: tuple[str, ...]) -> frozenset[str]:
     return frozenset(flag.lower() for flag in flags if is_legal(flag)) - {_DELETED}
 
 

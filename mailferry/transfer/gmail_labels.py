@@ -9,7 +9,7 @@ from mailferry.errors import Permanent
 from mailferry.homes import Homes
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.report.labels import Labelled, LabelLists
-from mailferry.source.gmail import GmailMailbox
+from mailferry.source.gmail import GmailMailbox, Title
 from mailferry.source.labels import all_mail, folder_of, label_folders, label_of, ranked, readable
 from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
@@ -58,9 +58,9 @@ class GmailLabels:
             source.examine(store.name)
             rank = _Rank(listed, wanted)
             while homes.known_next < status.uidnext:
+                self._give(mailbox, source, homes, rank, status.uidnext)
                 if deadline.passed():
                     return None
-                self._give(mailbox, source, homes, rank, status.uidnext)
         statuses = homes.statuses()
         empty = FolderStatus(homes.uidvalidity, 1, 0)
         return [  # any change in All Mail may be one of a label's messages
@@ -102,14 +102,16 @@ class GmailLabels:
                 mailbox,
                 homes.uidvalidity,
                 first,
-                (
-                    Labelled(readable(at_home[uid]), readable(label), titles[uid])
-                    for uid, rest in others.items()
-                    if uid in titles
-                    for label in rest
-                ),
+                (_labelled(at_home[uid], rest, titles[uid]) for uid, rest in others.items() if uid in titles),
             )
         self.store.write(mailbox, homes, last + 1, given)
+
+
+def _labelled(home: bytes, others: Sequence[bytes], title: Title) -> Labelled:
+    own = [readable(label) for label in others if not label.startswith(b"\\")]
+    words = title.headline
+    labels = [readable(label) for label in others]
+    return Labelled(readable(home), labels, own, words.subject, words.date, words.size, title.message_id)
 
 
 class _Rank:

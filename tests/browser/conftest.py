@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.dashboard.server import KEYS, Site, site
 
@@ -21,6 +21,10 @@ _FLAGS = [
     "--disable-sync",
     "--no-proxy-server",
 ]
+
+#: Milliseconds until what must happen has failed to: the machine may be busy.
+_PATIENCE = 30_000
+expect.set_options(timeout=_PATIENCE)
 
 #: Opens a page that has a key; its size and its colours may be chosen.
 type Open = Callable[..., Page]
@@ -63,7 +67,7 @@ def open_page(chromium: Browser, app: Site) -> Iterator[Open]:
         page = context.new_page()
         if clock:  # the test lets the time go by
             page.clock.install()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(_PATIENCE)
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{app.dashboard}{where}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Open
 from tests.support.dashboard import company
@@ -118,6 +118,42 @@ def test_a_domain_is_looked_at_when_asked_for(open_page: Open, app: Site) -> Non
     expect(page.locator("#live")).to_be_empty()
     with page.expect_request("**/api/domains/contoso.com"):
         page.get_by_role("button", name="Look again").click()
+
+
+def test_a_test_message_is_sent_and_looked_for(open_page: Open, app: Site) -> None:
+    sent: list[Any] = []
+    trial = {
+        "address": "anna@contoso.com",
+        "host": "contoso-com.mail.protection.outlook.com",
+        "said": "250 2.6.0 Queued mail for delivery",
+        "sent": "2026-03-01T10:00:00+00:00",
+        "folder": "INBOX",
+        "arrived": True,
+        "why": "",
+        "remedy": "",
+    }
+    refusal = {"error": "The MX leads elsewhere.", "remedy": "Change it first."}
+
+    def answer(route: Route) -> None:
+        if route.request.method == "GET":
+            route.fulfill(json=trial) if len(sent) > 1 else route.fulfill(status=404, json=refusal)
+            return
+        sent.append(route.request.post_data_json)
+        route.fulfill(json=trial) if len(sent) > 1 else route.fulfill(status=409, json=refusal)
+
+    page = open_page("#/domains")
+    page.route("**/api/domains/contoso.com", lambda route: route.fulfill(json=DOMAIN))
+    page.route("**/api/domains/contoso.com/test-message", answer)
+    page.goto(f"{app.dashboard}#/domains/contoso.com")
+    region = page.get_by_role("region", name="Test message")
+    region.get_by_role("textbox", name="Mailbox").fill("anna@contoso.com")
+    region.get_by_role("button", name="Send").click()
+    expect(region.get_by_role("alert")).to_contain_text("Change it first.")
+    region.get_by_role("button", name="Send").click()
+    expect(region).to_contain_text("It has arrived in anna@contoso.com.")
+    expect(region).to_contain_text("250 2.6.0 Queued mail for delivery")
+    expect(region.get_by_role("alert")).to_have_count(0)
+    assert sent == [{"mailbox": "anna@contoso.com"}] * 2
 
 
 def test_a_domain_that_is_safe_says_so(open_page: Open, app: Site) -> None:

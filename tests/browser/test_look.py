@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -27,6 +28,15 @@ VIEWS = {
     "cutover": "#/domains/contoso.com",
     "way-in": "#/",
 }
+
+SIZES: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    (400, "light"),
+    (400, "dark"),
+    (1600, "light"),
+    (1600, "dark"),
+)
+#: What needs a name, by its role.
+USED = "button|link|textbox|searchbox|combobox|img|table|region|navigation|columnheader|group"
 
 #: Texts whose contrast with what is behind them is under 4.5 (WCAG 2.2, 1.4.3).
 FAINT = """() => {
@@ -64,29 +74,24 @@ def view(open_page: Open, name: str, **how: object) -> Page:
     page = open_page("#/domains", key="" if name == "way-in" else KEYS.function, **how)
     page.route("**/validation?*", lambda route: route.fulfill(json=VALIDATION))
     page.route("**/api/domains/*", lambda route: route.fulfill(json=DOMAIN))
+    page.route("**/test-message", lambda route: route.fulfill(status=404))
     page.evaluate("where => { location.hash = where; }", VIEWS[name])
     titles = {"batches": "Batches", "batch": "sales", "mailbox": SYNCING.address, "way-in": "Mailferry"}
     expect(page.get_by_role("heading", level=1)).to_have_text(titles.get(name, re.compile("Validation of|Cutover of")))
     return page
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1600])
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_fits_and_can_be_read(open_page: Open, name: str, width: int, colours: str) -> None:
-    page = view(open_page, name, width=width, colours=colours)
-    over = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-    assert over <= 0
-    assert page.evaluate(FAINT) == []
-    page.screenshot(path=SHOTS / f"{name}-{width}-{colours}.png", full_page=True)
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_whatever_can_be_used_has_a_name(open_page: Open, name: str) -> None:
+def test_a_view_fits_can_be_read_and_has_a_name_for_whatever_can_be_used(open_page: Open, name: str) -> None:
     page = view(open_page, name)
-    said = page.locator("body").aria_snapshot()
-    kinds = "button|link|textbox|searchbox|combobox|img|table|region|navigation|columnheader|group"
-    assert re.findall(rf"^ *- (?:{kinds})(?:$|:| \[).*", said, re.MULTILINE) == []
+    for width, colours in SIZES:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.emulate_media(color_scheme=colours)
+        assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.evaluate(FAINT) == []
+        said = page.locator("body").aria_snapshot()
+        assert re.findall(rf"^ *- (?:{USED})(?:$|:| \[).*", said, re.MULTILINE) == []
+        page.screenshot(path=SHOTS / f"{name}-{width}-{colours}.png", full_page=True)
     expect(page.get_by_role("main")).to_have_count(1)
     expect(page.get_by_role("banner")).to_have_count(1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)

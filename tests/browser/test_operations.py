@@ -107,9 +107,9 @@ def test_a_mailbox_is_operated_on(
     expect(page.get_by_role("region", name="Time line")).to_contain_text("by HTTP API")
 
 
-@pytest.mark.parametrize("label", ["Start", "Complete", "Validate again"])
+@pytest.mark.parametrize("label", ["Start", "Complete", "Sync now", "Validate again"])
 def test_every_operation_is_asked_for_by_its_name(open_page: Open, app: Site, label: str) -> None:
-    operation = {"Validate again": "revalidate"}.get(label, label.lower())
+    operation = {"Validate again": "revalidate", "Sync now": "sync"}.get(label, label.lower())
     prepared(app, f"each-{operation}", Status.SYNCED)
     page = open_page(f"#/batches/each-{operation}")
     answer = {"batch": "b", "operation": operation, "changed": 0, "unchanged": {"Synced, as it was": 1}}
@@ -120,6 +120,20 @@ def test_every_operation_is_asked_for_by_its_name(open_page: Open, app: Site, la
     assert asked.value.method == "POST"
     expect(page.get_by_role("dialog")).to_contain_text("Nothing had to be changed.")
     expect(page.get_by_role("dialog")).to_contain_text("1: Synced, as it was")
+
+
+def test_the_menu_of_operations_closes_by_itself(open_page: Open, app: Site) -> None:
+    prepared(app, "menu", Status.SYNCED)
+    page = open_page("#/batches/menu")
+    summary, remove = page.locator("details.more summary"), page.get_by_role("button", name="Remove")
+    summary.click()
+    expect(remove).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(remove).to_be_hidden()
+    expect(summary).to_be_focused()
+    summary.click()
+    page.get_by_role("heading", level=1).click()
+    expect(remove).to_be_hidden()
 
 
 def test_what_can_not_be_taken_back_has_to_be_typed(open_page: Open, app: Site) -> None:

@@ -24,7 +24,7 @@ IDENTITY_CLIENT = "11111111-0000-4000-8000-00000000000c"
 OWN_OBJECT = "22222222-0000-4000-8000-000000000001"
 EXCHANGE_APP = "00000002-0000-0ff1-ce00-000000000000"
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
-GRAPH_ROLES = {"User.Read.All", "MailboxSettings.Read", "Mail.ReadBasic.All"}
+GRAPH_ROLES = {"User.Read.All", "MailboxSettings.Read", "Mail.ReadBasic.All", "Domain.Read.All"}
 
 PROVISION_ROLES = {"User.ReadWrite.All", "Organization.Read.All"}
 
@@ -62,7 +62,7 @@ def directory() -> Directory:
     }
     graph_roles = {
         role: f"55555555-0000-4000-8000-00000000000{number}"
-        for number, role in enumerate(sorted(GRAPH_ROLES | {"Mail.Send"} | PROVISION_ROLES))
+        for number, role in enumerate(sorted(GRAPH_ROLES | {"Mail.Send", "Mail.ReadWrite"} | PROVISION_ROLES))
     }
     return Directory(
         TENANT,
@@ -116,7 +116,7 @@ def test_the_second_run_changes_nothing_and_says_the_same(directory: Directory, 
     second = run("--identity", IDENTITY_CLIENT, "--graph")
     assert second.stdout == first.stdout
     assert directory.changes == changes
-    assert len(changes) == 7
+    assert len(changes) == 8
 
 
 def test_users_are_made_only_by_those_who_ask_for_it(directory: Directory, run: Run) -> None:
@@ -126,11 +126,14 @@ def test_users_are_made_only_by_those_who_ask_for_it(directory: Directory, run: 
     assert grants(directory, made["id"]) == {"IMAP.AccessAsApp"} | PROVISION_ROLES
 
 
-def test_mail_is_sent_only_by_those_who_ask_for_it(directory: Directory, run: Run) -> None:
-    assert run("--identity", IDENTITY_CLIENT, "--graph", "--notify").returncode == 0
+@pytest.mark.parametrize(("option", "role"), [("--notify", "Mail.Send"), ("--categories", "Mail.ReadWrite")])
+def test_mail_is_sent_and_changed_only_by_those_who_ask_for_it(
+    directory: Directory, run: Run, option: str, role: str
+) -> None:
+    assert run("--identity", IDENTITY_CLIENT, "--graph", option).returncode == 0
     [app] = directory.applications
     [made] = [row for row in directory.principals if row["appId"] == app["appId"]]
-    assert grants(directory, made["id"]) == {"IMAP.AccessAsApp", "Mail.Send"} | GRAPH_ROLES
+    assert grants(directory, made["id"]) == {"IMAP.AccessAsApp", role} | GRAPH_ROLES
 
 
 def test_a_run_that_was_cut_off_is_carried_on(directory: Directory, run: Run) -> None:
@@ -180,7 +183,7 @@ def test_removal_leaves_the_directory_as_it_was(directory: Directory, run: Run) 
     run("--identity", OWN_OBJECT, "--identity-only", "--graph")
     assert run("--remove").returncode == 0
     assert run("--remove", "--identity", OWN_OBJECT, "--identity-only", "--graph").returncode == 0
-    assert len(directory.changes) == 16
+    assert len(directory.changes) == 19
     assert (directory.applications, directory.principals) == (before.applications, before.principals)
     again = run("--remove")
     assert again.returncode == 0
@@ -248,7 +251,7 @@ def test_the_help_names_every_option() -> None:
     shown = subprocess.run([ENTRA, "--help"], capture_output=True, text=True, check=True).stdout
     taken = re.findall(r"^    (--[a-z-]+(?: \| --[a-z-]+)*)\)", ENTRA.read_text(), re.MULTILINE)
     options = {option for options in taken for option in options.split(" | ")}
-    assert len(options) == 9
+    assert len(options) == 10
     assert {option for option in options if option not in shown} == set()
 
 

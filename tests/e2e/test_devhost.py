@@ -138,6 +138,22 @@ def test_the_api_answers_with_a_key_and_health_without(
             base, key = _address_of(mailferry, process)
             assert _get(f"{base}/api/health") == (200, {"status": "ok", "version": "0.1.0"})
             assert _get(f"{base}/api/batches")[0] == 401
+            assert _get(f"{base}/api/me", key)[1] == {
+                "name": "HTTP API",
+                "role": "operator",
+                "signed_in": False,
+                "version": "0.1.0",
+            }
+            kinds = {
+                "dashboard": "text/html",
+                "dashboard/app.js": "text/javascript",
+                "dashboard/icon.svg": "image/svg+xml",
+            }
+            for name, kind in kinds.items():
+                with urllib.request.urlopen(f"{base}/api/{name}", timeout=20) as part:  # noqa: S310
+                    assert part.headers["Content-Type"].startswith(kind)
+                    assert part.headers["Content-Security-Policy"].startswith("default-src 'none'")
+                    assert part.read()
             status, body = _get(f"{base}/api/batches", key)
             assert status == 200
             assert [batch["batch"] for batch in body["batches"]] == ["pilot"]

@@ -166,6 +166,7 @@ def test_a_blob_is_deleted_only_as_the_version_that_was_read(storage: Storage) -
     info = storage.blobs.info(container, name)
     assert info is not None
     assert (info.etag, info.size, info.name) == (second.etag, 3, name)
+    assert list(storage.blobs.list(container)) == [info]
     assert abs(info.modified.timestamp() - time.time()) < 3600
     assert storage.blobs.delete(container, name, second.etag)
     assert not storage.blobs.delete(container, name)

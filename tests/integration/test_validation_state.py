@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.model import MailboxLine, Status
+from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.definitions import Definition, Definitions
 from mailferry.state.mailboxes import mailbox_id
@@ -75,3 +78,20 @@ def test_definitions_are_kept_by_the_names_of_their_files(storage: Storage) -> N
         definitions.write(kept)
         assert definitions.get(file) == kept
         assert kept in list(definitions.all())
+
+
+def test_a_definition_is_taken_in_and_tried_once_a_version(storage: Storage) -> None:
+    container, answers = f"b{uuid.uuid4().hex}", f"a{uuid.uuid4().hex}"
+    definitions = Definitions(storage)
+    files = EndpointFiles(definitions, Admission(storage), Batches(storage), storage.blobs, container, answers)
+    name = uuid.uuid4().hex
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    for text in ("{}", f'{{"host": "127.0.0.1", "port": {port}}}'):
+        storage.blobs.write(container, f"endpoints/{name}.json", text.encode(), "application/json")
+        files.run()
+        answered = storage.blobs.info(answers, f"endpoints/{name}.json")
+        files.run()
+        assert answered
+        assert storage.blobs.info(answers, f"endpoints/{name}.json") == answered
+    assert files.named(name).endpoint.port == port

@@ -85,6 +85,7 @@ class Users:
         self._world = world
         self._replay = replay
         self._copies: dict[int, _Copy] = {}
+        self._names = set(world.stores[Side.SOURCE].names(USER)) | {folder for folder, _ in world.scenario.letters}
         for folder, letter in world.scenario.letters:
             self._copies[letter.number] = _Copy(folder, set(letter.flags))
 
@@ -101,7 +102,9 @@ class Users:
                 self._copies[letter.number] = _Copy(folder, set(letter.flags))
             case Rename(folder, name):
                 store = self._world.stores[Side.SOURCE]
-                if store.has(USER, folder) and not store.has(USER, name):
+                # Under a name that another folder had before, UIDs begin a new life: that mail is copied anew.
+                if store.has(USER, folder) and name not in self._names:
+                    self._names.add(name)
                     store.rename(USER, folder, name)
                     for copy in self._copies.values():
                         copy.source = name if copy.source == folder else copy.source
@@ -185,7 +188,7 @@ class Users:
             entries = list(ledger.entries(world.line.mailbox, folder.key, folder.epoch))
             recorded = [uid for entry in entries for uid in entry.uids() if not entry.vanished.holds(uid)]
             assert len(recorded) == len(set(recorded)), folder.path
-            if folder.gone:
+            if not world.stores[Side.SOURCE].has(USER, folder.name):
                 continue
             assert sorted(recorded) == sorted(m.uid for m in world.stores[Side.SOURCE].messages(USER, folder.name))
             here = {m.uid: m for m in world.stores[Side.SOURCE].messages(USER, folder.name)}

@@ -142,7 +142,6 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"exclude_folders": ["a", 3]}, "$.exclude_folders[1] is 3"),
         ({"exclude_folders": [" "]}, "$.exclude_folders[0] is"),
         ({"exclude_folders": ["\\Trash", "\\Bin"]}, "$.exclude_folders[1] begins with \\, as roles do"),
-        ({"exclude_folders": ["\ud800"]}, "$.exclude_folders[0] is"),
         ({"folders": {}}, "$.folders is {}"),
         ({"folders": ["a"]}, '$.folders[0] is "a"; allowed is an object like'),
         ({"folders": [{"to": "b"}]}, "$.folders[0].from is null"),
@@ -174,6 +173,8 @@ def test_a_bad_value_is_shown_with_its_path_and_what_is_allowed(key: str, value:
         ({"priority": 0}, "$.priority is 0; allowed is a whole number from 1 (first) to 9."),
         ({"start_after": "2026-12-01T20:00:00"}, "$.start_after is"),
         ({"start_after": "0001-01-01T00:00+14:00"}, "$.start_after is"),
+        ({"start_after": "9999-12-31T00:00Z"}, "$.start_after is"),
+        ({"complete_after": "2026-02-30T00:00Z"}, "$.complete_after is"),
         ({"complete_after": "2026-12-01T20:00:00"}, "$.complete_after is"),
         (
             {"start_after": "2026-12-01T20:00+01:00", "complete_after": "2026-12-01T19:00Z"},
@@ -208,7 +209,17 @@ def test_what_is_not_json_is_shown_with_line_and_column() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"\xff\xfe\xfd", b'{"a": NaN}', b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b" " * 2_000_000],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\xfd",
+        b'{"a": NaN}',
+        b"[" * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b" " * 2_000_000,
+        b'{"exclude_folders": ["\\ud800"]}',
+        b'{"\\udfff": 1}',
+    ],
 )
 def test_any_other_bytes_are_refused_in_words(data: bytes) -> None:
     assert cause(data).startswith("The options file")

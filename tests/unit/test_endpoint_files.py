@@ -223,3 +223,24 @@ def test_a_round_tries_only_so_many_and_the_next_goes_on(engine: Engine) -> None
         engine.services.watch.run()
         rounds.append(len(list(engine.storage.blobs.list("reports", "endpoints/"))))
     assert rounds == [8, 10]
+
+
+def test_a_file_that_storage_fails_for_is_dealt_with_by_the_next_round(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first.json", "second.json"):
+        put(engine, {"host": "imap.gone.example"}, name)
+    read = type(engine.storage.blobs).read
+
+    def fails(self: Any, container: str, name: str) -> Any:
+        if name == "endpoints/first.json":
+            raise ConnectionError
+        return read(self, container, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(engine.storage.blobs), "read", fails)
+        engine.services.watch.run()
+    assert answer(engine, "second")["endpoint"] == "second"
+    assert engine.storage.blobs.info("reports", "endpoints/first.json") is None
+    engine.services.watch.run()
+    assert answer(engine, "first")["endpoint"] == "first"

@@ -79,6 +79,26 @@ def test_options_are_put_beside_and_must_be_an_object(app: App, engine: Engine) 
     assert "$" in refused.json()["error"]
 
 
+def test_options_that_intake_would_refuse_are_refused_at_once_and_not_put_there(app: App, engine: Engine) -> None:
+    refused = call(app, "PUT", "files/berlin.json", '{"priority": 99, "endpoint": "nobody"}')
+    assert refused.status_code == 400
+    assert "$.priority" in refused.json()["error"]
+    assert "nobody.json" in refused.json()["error"]
+    assert refused.json()["remedy"]
+    assert list(engine.storage.blobs.list("batches")) == []
+
+
+def test_a_csv_needs_passwords_as_its_options_say(app: App, engine: Engine) -> None:
+    csv = "EmailAddress,UserName\nanna@example.com,anna@example.com\n"
+    assert call(app, "PUT", "files/berlin.csv", csv).status_code == 400
+    options = {"endpoint": {"host": "imap.gmail.com", "login": {"kind": "google-service-account"}}}
+    assert call(app, "PUT", "files/berlin.json", json.dumps(options)).status_code == 201
+    assert call(app, "PUT", "files/berlin.csv", csv).json()["rows"] == 1
+    engine.services.intake.take("berlin.csv")
+    assert list(engine.lines("berlin")) == ["anna@example.com"]
+    assert call(app, "PUT", "files/berlin.csv", csv).json()["rows"] == 1  # by the options of the time before
+
+
 @pytest.mark.parametrize("file", ["berlin.csv", "berlin.json"])
 def test_nothing_changes_under_a_csv_that_is_just_being_taken_in(app: App, engine: Engine, file: str) -> None:
     assert call(app, "PUT", "files/berlin.csv", CSV).status_code == 201
@@ -95,7 +115,8 @@ def test_nothing_changes_under_a_csv_that_is_just_being_taken_in(app: App, engin
 def test_a_csv_that_comes_while_another_is_being_put_loses_nothing(
     app: App, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_slowly(data: bytes) -> CsvFile:
+    def read_slowly(data: bytes, *, passwords: bool) -> CsvFile:
+        assert passwords
         engine.storage.blobs.write("batches", "berlin.csv", b"the other one", "text/csv")
         return read_csv(data)
 
@@ -134,6 +155,10 @@ def test_a_csv_that_intake_has_refused_can_be_corrected(app: App, engine: Engine
         "a?b.csv",
         "a\nb.csv",
         "a\u202eb.csv",
+        "endpoints.csv",
+        "plans.json",
+        "provision.csv",
+        "templates.csv",
         "x" * 201 + ".csv",
     ],
 )

@@ -277,7 +277,7 @@ def test_what_no_table_could_hold_is_refused_or_shortened_before_it_is_written(e
     engine.drop("options", csv_of("e@x.y"), json.dumps({"exclude_folders": [long]}))
     assert "options file" in engine.report("options", "intake.csv")
     engine.drop("keys", csv_of("f@x.y"), json.dumps({f"unknown {n}": 1 for n in range(900)}))
-    assert "unknown 899" in engine.report("keys", "intake.csv")
+    assert "And 880 more." in engine.report("keys", "intake.csv")
 
 
 def test_columns_that_have_no_effect_are_named(engine: Engine) -> None:
@@ -302,7 +302,7 @@ def test_a_batch_waits_for_its_start_and_the_watch_admits_it_when_it_is_due(engi
 
 
 def test_a_batch_that_is_dropped_again_without_its_start_begins_at_once(engine: Engine) -> None:
-    engine.drop("batch", csv_of(*users(2)), json.dumps({"start_after": "2999-12-31T00:00Z"}))
+    engine.drop("batch", csv_of(*users(2)), json.dumps({"start_after": "2099-12-31T00:00Z"}))
     assert jobs(engine) == []
     engine.drop("batch", csv_of(*users(1)), "{}")
     assert len(jobs(engine)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import pytest
@@ -76,6 +77,10 @@ def test_a_search_finds_text_in_any_case() -> None:
         ({"most": "0"}, "most is '0'"),
         ({"most": "1001"}, "most is '1001'"),
         ({"most": "٣x"}, "most is"),
+        ({"most": "٣"}, "most is"),
+        ({"most": "0000000011111"}, "most is"),
+        ({"most": "1" * 5000}, "most is"),
+        ({"next": base64.urlsafe_b64encode(b"[" * 20_000).decode()}, "not a token"),
         ({"sort": "password"}, "can't be sorted by 'password'"),
         ({"next": "nonsense"}, "not a token"),
         ({"next": "W10="}, "not a token"),

@@ -15,6 +15,7 @@ from mailferry.secrets.local_keys import LocalKeys
 from mailferry.secrets.seal import Seal, split
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.plans import Plans
 from tests.support.engine import Engine, csv_of, settings_for
 
 OLD, NEW = os.urandom(32), os.urandom(32)
@@ -78,6 +79,17 @@ def test_a_batch_that_can_not_be_opened_keeps_nobody_from_the_rest(
     assert split(foreign)[0] in caplog.text
 
 
+def test_a_plan_that_waits_for_a_person_can_be_started_without_the_old_key(engine: Engine) -> None:
+    engine.restart(SEALING_KEY=text(OLD))
+    engine.storage.blobs.write("batches", "plans/city.csv", csv_of("c@x.y", password="third").encode(), "text/csv")
+    engine.services.drops.take("plans/city.csv")
+    engine.restart(SEALING_KEY=text(NEW, OLD))
+    engine.services.watch.run()
+    plan, (row,) = Plans(engine.storage).get("city"), Plans(engine.storage).rows("city")
+    assert plan is not None
+    assert Seal(LocalKeys([NEW]).unwrap(plan.wrapped_key)).open(row.sealed, row.key) == "third"
+
+
 def test_what_somebody_else_has_written_meanwhile_stays(engine: Engine) -> None:
     found = Batches(engine.storage)
 
@@ -88,6 +100,6 @@ def test_what_somebody_else_has_written_meanwhile_stays(engine: Engine) -> None:
             found.change("two", lambda batch: replace(batch, wrapped_key=b""))
             return super().wrap(data_key)
 
-    Rotation(found, Shredded([NEW, OLD])).run()
+    Rotation(found, Plans(engine.storage), Shredded([NEW, OLD])).run()
     assert batches(engine)["two"].wrapped_key == b""
     assert password(engine, "one", NEW) == "first"

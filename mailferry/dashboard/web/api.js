@@ -21,7 +21,7 @@ export const keepKey = (key) => sessionStorage.setItem(KEY, key);
 export const forgetKey = () => sessionStorage.removeItem(KEY);
 
 /** The JSON that the API has under this path. Throws Failure. */
-export async function ask(path, query = {}, { method = "GET", signal } = {}) {
+export async function ask(path, query = {}, { method = "GET", body: sent, signal } = {}) {
   const given = Object.entries(query).filter(([, value]) => value);
   const search = given.length ? `?${new URLSearchParams(given)}` : "";
   const key = sessionStorage.getItem(KEY);
@@ -31,6 +31,7 @@ export async function ask(path, query = {}, { method = "GET", signal } = {}) {
     response = await fetch(`/api/${path}${search}`, {
       method,
       headers: key ? { "x-functions-key": key } : {},
+      body: sent && JSON.stringify(sent),
       cache: "no-store",
       signal: AbortSignal.any(signals),
     });
@@ -46,7 +47,7 @@ export async function ask(path, query = {}, { method = "GET", signal } = {}) {
   throw new Failure(response.status, body?.error ?? causeOf(response.status), body?.remedy ?? remedyOf(response.status));
 }
 
-export const act = (path) => ask(path, {}, { method: "POST" });
+export const act = (path, body) => ask(path, {}, { method: "POST", body });
 
 function causeOf(status) {
   if (status === 401) return waysIn.key ? "The function key was not accepted." : "You are not signed in any more.";

@@ -181,6 +181,11 @@ function leave() {
 }
 
 addEventListener("hashchange", open);
+document.addEventListener("pointerdown", (event) => {
+  for (const menu of main.querySelectorAll("details[open]")) {
+    if (!menu.contains(event.target)) menu.removeAttribute("open");
+  }
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(now.timer);
   else if (me) refresh();

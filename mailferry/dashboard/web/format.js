@@ -31,9 +31,11 @@ export function duration(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+  if (hours < 48) return both(`${hours} h`, minutes % 60, "min");
+  return both(`${Math.floor(hours / 24)} days`, hours % 24, "h");
 }
+
+const both = (whole, rest, unit) => (rest ? `${whole} ${rest} ${unit}` : whole);
 
 export const when = (iso) => moment.format(new Date(iso));
 

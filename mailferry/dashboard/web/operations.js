@@ -6,8 +6,8 @@ import { count, some } from "./format.js";
 import { notice } from "./pieces.js";
 
 /**
- * `does` is what will happen, for a batch and for one mailbox; `wanted` tells from the statuses whether it is the likely
- * thing to do, `grave` that it can't be taken back.
+ * `does` is what will happen, for a batch and for one mailbox; `wanted` tells from the statuses, and from how mailboxes
+ * are held, whether it is the likely thing to do, `grave` that it can't be taken back.
  */
 const OPERATIONS = {
   start: {
@@ -15,7 +15,7 @@ const OPERATIONS = {
     done: "started",
     does: ["Mailboxes that wait to be started stand in line, and are copied as their turn comes.",
       "The mailbox stands in line, and is copied as its turn comes."],
-    wanted: (has) => has("Validated"),
+    wanted: (has) => has("validated"),
   },
   pause: {
     label: "Pause",
@@ -29,7 +29,7 @@ const OPERATIONS = {
     done: "resumed",
     does: ["Paused mailboxes stand in line again and go on where they were. Those that were stopped stay so: each is resumed by itself.",
       "The mailbox stands in line again and goes on where it was."],
-    wanted: (has) => has("Stopped"),
+    wanted: (has, kind) => has("paused") || (kind === 1 && has("stopped")),
   },
   retry: {
     label: "Retry failed",
@@ -37,6 +37,13 @@ const OPERATIONS = {
     does: ["Failed mailboxes stand in line again and go on where they failed. Mend the cause first, or they fail again.",
       "The mailbox stands in line again and goes on where it failed. Mend the cause first, or it fails again."],
     wanted: (has) => has("Failed", "IncrementalFailed"),
+  },
+  sync: {
+    label: "Sync now",
+    done: "to be synced",
+    does: ["Mailboxes that are Synced stand in line for a pass that carries what is new at the source, instead of waiting for the night.",
+      "The mailbox stands in line for a pass that carries what is new at the source, instead of waiting for the night."],
+    wanted: () => false,
   },
   complete: {
     label: "Complete",
@@ -71,13 +78,13 @@ const OPERATIONS = {
   },
 };
 
-const ORDER = ["start", "resume", "retry", "pause", "complete", "revalidate", "stop", "remove"];
+const ORDER = ["start", "resume", "retry", "pause", "complete", "sync", "revalidate", "stop", "remove"];
 
 export const batchOperations = (found, context) =>
-  toolbar({ kind: 0, name: found.batch, path: path("batches", found.batch), statuses: Object.keys(found.by_status) }, context);
+  toolbar({ kind: 0, name: found.batch, path: path("batches", found.batch), statuses: [...Object.keys(found.by_status), ...Object.keys(found.by_held)] }, context);
 
 export const mailboxOperations = (box, context) =>
-  toolbar({ kind: 1, name: box.address, path: path("batches", box.batch, "mailboxes", box.id), statuses: [box.status] }, context);
+  toolbar({ kind: 1, name: box.address, path: path("batches", box.batch, "mailboxes", box.id), statuses: [box.status, box.held] }, context);
 
 export const validationOperations = (found, context) =>
   context.me.role === "operator" && h("div", { class: "operations", role: "group", "aria-label": "Operations" },
@@ -87,11 +94,16 @@ export const validationOperations = (found, context) =>
 function toolbar(target, context) {
   if (context.me.role !== "operator") return h("p", { class: "muted reader" }, "You may look, but not change anything: your role is reader.");
   const has = (...statuses) => statuses.some((status) => target.statuses.includes(status));
-  const likely = ORDER.filter((name) => OPERATIONS[name].wanted(has));
+  const likely = ORDER.filter((name) => OPERATIONS[name].wanted(has, target.kind));
   const others = ORDER.filter((name) => !likely.includes(name));
+  const keydown = (event) => {
+    if (event.key !== "Escape") return;
+    event.currentTarget.removeAttribute("open");
+    event.currentTarget.querySelector("summary").focus();
+  };
   return h("div", { class: "operations", role: "group", "aria-label": "Operations" },
     likely.map((name, number) => button(target, name, context, number === 0)),
-    h("details", { class: "more", key: "more", "aria-label": "More operations" }, h("summary", null, likely.length ? "More" : "Operations"),
+    h("details", { class: "more", key: "more", "aria-label": "More operations", on: { keydown } }, h("summary", null, likely.length ? "More" : "Operations"),
       h("div", { class: "menu" }, others.map((name) => button(target, name, context, false)))));
 }
 

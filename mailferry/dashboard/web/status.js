@@ -6,6 +6,7 @@ const TONES = {
   Queued: "waiting",
   Validating: "running",
   Validated: "ready",
+  Ready: "done",
   Starting: "running",
   Syncing: "running",
   IncrementalSyncing: "running",

@@ -58,9 +58,9 @@ export const batch = {
 function troubles(found) {
   return [
     found.refused && notice("failed", `The CSV was refused: ${found.refused}`,
-      "See errors.csv among the batch's reports, correct the file, and drop it again."),
+      "See intake.csv among the batch's reports, correct the file, and drop it again."),
     found.refused_rows > 0 && notice("warning", `${some(found.refused_rows, "row")} of the CSV could not be taken in.`,
-      "errors.csv among the batch's reports says why. Correct them and drop the CSV again: the others are not copied twice."),
+      "intake.csv among the batch's reports says why. Correct them and drop the CSV again: the others are not copied twice."),
     found.notes.map((note) => notice("ready", note)),
   ];
 }

@@ -60,6 +60,7 @@ def line(batch: str, number: int, status: Status, **more: object) -> MailboxLine
         600.0,
         0 if status is Status.QUEUED else 3 if arrived else 1,
         now - timedelta(hours=5) if arrived else None,
+        held="paused" if status is Status.STOPPED else "",
     )
     return replace(made, **more)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from tests.support.exchange import directory
+from tests.support.exchange import directory, graph_messages
 from tests.support.exchange.directory import Json, selected
 from tests.support.exchange.mailbox import Kind, Mailbox
 from tests.support.exchange.switches import Switches
@@ -68,6 +68,9 @@ class _Route:
 _ADDRESS = re.compile(r"proxyAddresses/any\((\w+):\1 eq 'smtp:((?:[^']|'')*)'\)", re.IGNORECASE)
 
 
+_MESSAGE_ID = re.compile(r"internetMessageId eq '((?:[^']|'')*)'", re.IGNORECASE)
+
+
 class GraphAnswers:
     """The answers for one tenant."""
 
@@ -77,6 +80,7 @@ class GraphAnswers:
         users = "User.Read.All User.ReadWrite.All Directory.Read.All"
         settings = "MailboxSettings.Read MailboxSettings.ReadWrite"
         folders = "Mail.ReadBasic.All Mail.ReadBasic Mail.Read Mail.ReadWrite"
+        messages = "Mail.ReadBasic.All Mail.ReadBasic Mail.Read Mail.ReadWrite"
         licences = "Organization.Read.All LicenseAssignment.Read.All Directory.Read.All"
         domains = "Domain.Read.All Domain.ReadWrite.All Directory.Read.All"
         self._routes = [
@@ -84,6 +88,8 @@ class GraphAnswers:
             _route("GET", "/users/([^/]+)", users, self._user),
             _route("GET", "/users/([^/]+)/mailboxSettings", settings, self._settings, of_mailbox=True),
             _route("GET", "/users/([^/]+)/mailFolders/([^/]+)", folders, self._folder, of_mailbox=True),
+            _route("GET", "/users/([^/]+)/messages", messages, self._messages, of_mailbox=True),
+            _route("PATCH", "/users/([^/]+)/messages/([^/]+)", "Mail.ReadWrite", self._update, of_mailbox=True),
             _route("POST", "/users/([^/]+)/sendMail", "Mail.Send", self._send, of_mailbox=True),
             _route("GET", "/subscribedSkus", licences, lambda _, __: _all(directory.licences_of(tenant))),
             _route("GET", "/domains", domains, lambda _, __: _all([directory.domain_of(tenant.domain)])),
@@ -126,6 +132,25 @@ class GraphAnswers:
         if not folder:
             raise GraphRefused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
         return Reply(200, selected(folder, _select(call)))
+
+    def _messages(self, call: Call, found: re.Match[str]) -> Reply:
+        """Messages by their Message-ID; that is the one filter known here."""
+        mailbox = self._mailbox(found[1])
+        wanted = _MESSAGE_ID.fullmatch(call.query.get("$filter", ""))
+        if not wanted:
+            raise GraphRefused(400, "ErrorInvalidUrlQueryFilter", "The query filter contains invalid nodes.")
+        there = graph_messages.messages_of(mailbox, wanted[1].replace("''", "'"))
+        return _all([selected(message, _select(call)) for message in there])
+
+    def _update(self, call: Call, found: re.Match[str]) -> Reply:
+        mailbox, changes = self._mailbox(found[1]), call.body
+        message = graph_messages.message_of(mailbox, found[2])
+        if not message:
+            raise GraphRefused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+        if not isinstance(changes, dict) or changes.keys() != {"categories"}:
+            raise GraphRefused(400, "RequestBodyRead", "The property is not known here.")
+        mailbox.categories[message.uidvalidity, message.uid] = tuple(changes["categories"])
+        return Reply(200, graph_messages.shown(mailbox, message))
 
     def _send(self, call: Call, found: re.Match[str]) -> Reply:
         mailbox, mail = self._mailbox(found[1]), call.body

@@ -81,6 +81,8 @@ class Mailbox:
     #: What goes wrong at which of this mailbox's commands; `At.connection` is the server's number of a connection.
     faults: Faults = field(default_factory=Faults)
     arrived: list[Arrival] = field(default_factory=list)
+    #: Categories by UIDVALIDITY and UID, of messages that have any.
+    categories: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     #: Message-IDs of old mail whose senders have been told now that it was read.
     receipts_sent: list[str] = field(default_factory=list)
     #: Stored items that can't be read, by UIDVALIDITY and UID.

@@ -42,8 +42,8 @@ def at_each_sleep(monkeypatch: pytest.MonkeyPatch, module: str, do: Callable[[],
     monkeypatch.setattr(f"mailferry.cli.{module}.time", clock)
 
 
-def taking_in(engine: Engine) -> Callable[[], object]:
-    return lambda: engine.services.intake.take("berlin.csv")
+def taking_in(engine: Engine, file: str = "berlin.csv") -> Callable[[], object]:
+    return lambda: engine.services.intake.take(file)
 
 
 def test_a_batch_is_dropped_with_its_options_and_taken_in(
@@ -82,15 +82,29 @@ def test_a_drop_says_which_rows_cannot_run(
     assert "EmailAddress" in ran.out
 
 
+def test_rows_that_only_intake_refuses_are_told(
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_each_sleep(monkeypatch, "files", taking_in(engine))
+    run("drop", str(csv))
+    at_each_sleep(monkeypatch, "files", taking_in(engine, "second.csv"))
+    ran = run("drop", str(csv), "--name", "second")
+    assert ran.code == 6
+    assert "Rows that can run: 0" in ran.out
+    assert "report second fetches intake.csv" in ran.out
+    assert "Rows of its CSV that were not taken in: 2" in run("status", "second").out
+    assert "Rows of its CSV that were not taken in: 2" in " ".join(run("status").out.split())
+
+
 def test_a_drop_that_intake_refuses_says_why(
     app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     at_each_sleep(monkeypatch, "files", taking_in(engine))
     options = tmp_path / "o.json"
-    options.write_text('{"priority": 99}')
+    options.write_text('{"complete_after": "2026-01-01T00:00Z"}')
     ran = run("drop", str(csv), "--options", str(options))
     assert ran.code == 7
-    assert "priority" in ran.out
+    assert "complete_after" in ran.out
 
 
 def test_a_drop_that_nobody_takes_in_ends_when_its_time_is_over(app: App, csv: Path, run: Run) -> None:
@@ -175,7 +189,7 @@ def test_a_batch_is_paused_and_resumed(app: App, engine: Engine, run: Run) -> No
         "changed": 2,
         "unchanged": {},
     }
-    assert "2 not: paused already." in run("pause", "berlin").out
+    assert "Unchanged: 2 (paused already)." in run("pause", "berlin").out
     assert run("resume", "berlin", "--mailbox", ANNA.upper(), "--json").document["changed"] == 1
     held = {address: Mailboxes(engine.storage).get(line.mailbox) for address, line in engine.lines("berlin").items()}
     assert {address: bool(mailbox and mailbox.stopped) for address, mailbox in held.items()} == {ANNA: False, BOB: True}
@@ -238,10 +252,26 @@ def test_a_folder_that_cannot_be_written_is_said(app: App, engine: Engine, run: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("status", "none"), ("pause", "none"), ("report", "none"), ("status", "none", "--watch")],
+    [("status", "none"), ("pause", "none"), ("report", "none"), ("status", "none", "--watch"), ("validate", "none")],
 )
 def test_a_batch_that_is_not_there_has_a_code_of_its_own(app: App, run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments, "--json")
     assert (ran.code, ran.document["exit"]) == (5, 5)
     assert "none" in ran.document["error"]
     assert ran.document["remedy"]
+
+
+def test_a_csv_is_validated_and_nothing_is_copied(
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_each_sleep(monkeypatch, "files", taking_in(engine))
+    at_each_sleep(monkeypatch, "validate", engine.run)
+    engine.restart(RETRY_ATTEMPTS="1", RETRY_SECONDS="1")
+    for module in ("api", "files", "validation"):
+        monkeypatch.setattr(f"functions.{module}.services", lambda: engine.services)
+    ran = run("validate", str(csv), "--json")
+    assert ran.code == 6  # nobody answers at the source
+    assert (ran.document["mailboxes"], ran.document["failed"]) == (2, 2)
+    assert {row["address"] for row in ran.document["rows"]} == {ANNA, BOB}
+    assert all(row["why"] and row["remedy"] for row in ran.document["rows"])
+    assert "0 of 2 mailboxes are ready, 2 are not" in run("validate", "berlin").out
