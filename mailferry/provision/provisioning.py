@@ -194,7 +194,7 @@ class Provisioning:
             work = _Check(self.directory, stock) if stage is Stage.CHECKING else _Go(self.directory, stock)
             blocked = work.run(lines, deadline)
         except (Transient, DirectoryRefused) as error:
-            blocked = f"{error.cause} {error.remedy}".strip()
+            blocked = _told(error)
             log.warning("Provisioning %s waits: %s", name, blocked)
         if not blocked and all(line.state for line in lines):
             stage = Stage.CHECKED if stage is Stage.CHECKING else Stage.DONE
@@ -226,6 +226,11 @@ class Provisioning:
             self.blobs.write(REPORTS, path, intake_csv(found), "text/csv; charset=utf-8")
         else:
             self.blobs.delete(REPORTS, path)
+
+
+def _told(error: MailferryError) -> str:
+    """What keeps all users waiting; it stands in one column, since it is no matter of theirs."""
+    return f"{error.cause.removesuffix('.')}. {error.remedy}".strip()
 
 
 def _again(state: State) -> State:
@@ -291,7 +296,7 @@ class _Go:
                 if isinstance(error, DirectoryRefused) and not error.of_all:
                     lines[place] = replace(lines[place], state=State.FAILED, why=error.cause, remedy=error.remedy)
                 else:
-                    blocked.append(f"{error.cause} {error.remedy}".strip())
+                    blocked.append(_told(error))
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(one, [place for place, line in enumerate(lines) if not line.state]))
