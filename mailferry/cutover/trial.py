@@ -13,10 +13,10 @@ from mailferry.cutover.domain_name import domain_name, domain_of
 from mailferry.cutover.expected import expected_of
 from mailferry.cutover.records import RecordReader
 from mailferry.cutover.smtp import Smtp
-from mailferry.errors import BatchRefused, FolderGone, OperationRefused, ServerError, TrialRefused
+from mailferry.errors import FolderGone, OperationRefused, ServerError, TrialRefused
 from mailferry.imap.identity import identity_of
 from mailferry.intake.csv_file import address_key
-from mailferry.intake.json_object import check_keys, parsed, wrong
+from mailferry.intake.json_object import check_keys, parsed, refusal, wrong
 from mailferry.report.status import Json
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
@@ -64,6 +64,11 @@ class MxTrials:
         """
         domain = domain_name(text)
         mailbox = self._mailbox(domain, _address_in(body))
+        if not mailbox.address.isascii():
+            raise TrialRefused(
+                f"{mailbox.address!r} can't be written to by plain SMTP: it has letters beyond ASCII.",
+                "Choose another mailbox of the domain, or send a message from any mailbox outside the tenant.",
+            )
         if not self.sender:
             raise TrialRefused("NOTIFY_FROM is not set.", "Set it to the address the test message shall come from.")
         records = self.reader.read(domain)
@@ -125,7 +130,7 @@ def _address_in(body: bytes) -> str:
     if not isinstance(address, str):
         problems.append(wrong("$.mailbox", address, "an address of the domain"))
     if problems:
-        raise BatchRefused(" ".join(problems), _BODY)
+        raise refusal(problems, _BODY)
     return str(address)
 
 

@@ -107,6 +107,7 @@ class Intake:
     def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
         """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
         read = self.read(options)
+        self._check_time(name, read.schedule.complete_after)
         self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
         with span(INTAKE, batch=name):
             problems = self._write(name, csv, read)

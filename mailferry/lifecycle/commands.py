@@ -69,11 +69,12 @@ def _read(data: bytes) -> tuple[Operation, dict[str, str] | None]:
     top = parsed(data, "command file", _REMEDY)
     problems: list[str] = []
     check_keys(top, "$", ("operation", "mailboxes"), problems)
-    name, addresses = top.get("operation"), top.get("mailboxes")
+    name = top.get("operation")
     if not isinstance(name, str):
         problems.append(wrong("$.operation", name, f"one of {', '.join(Operation)}"))
     ids: dict[str, str] | None = None
-    if addresses is not None:
+    if "mailboxes" in top:  # also null, which a script may write: it is not meant for all
+        addresses = top["mailboxes"]
         if isinstance(addresses, list) and addresses and all(isinstance(address, str) for address in addresses):
             ids = {mailbox_id(address_key(address)): address for address in addresses}
         else:

@@ -104,6 +104,7 @@ class Round:
 
     def _send_users(self, batch: Batch, open_: Sequence[UserMessage], known: dict[str, Notice]) -> bool:
         """Send these; False when some are left to another round."""
+        done = True
         for message in open_:
             made = self._template(message.notice.kind)
             if isinstance(made, TemplateRefused):
@@ -112,8 +113,8 @@ class Round:
             if outbox is None:
                 return False
             text = made.text(message.values)
-            self._send(outbox, batch, [message.notice], message.to, text, known, batch.notify.addresses)
-        return self.blocked is None
+            done &= self._send(outbox, batch, [message.notice], message.to, text, known, batch.notify.addresses)
+        return done and self.blocked is None
 
     def _send_digest(
         self, batch: Batch, failed: Mapping[str, tuple[Notice, MailboxLine]], known: dict[str, Notice]
@@ -129,8 +130,7 @@ class Round:
             return False
         notices = [digest, *(notice for notice, _ in new.values())]
         text = made.text(digest_values(batch, [line for _, line in new.values()], len(failed)))
-        self._send(outbox, batch, notices, batch.notify.addresses, text, known)
-        return self.blocked is None
+        return self._send(outbox, batch, notices, batch.notify.addresses, text, known)
 
     def _outbox(self) -> Outbox | None:
         """What another message is sent with; None when no more go in this round. Looks for the sender once."""
@@ -163,10 +163,12 @@ class Round:
         text: Text,
         known: dict[str, Notice],
         reply: Sequence[str] = (),
-    ) -> None:
+    ) -> bool:
+        """Send one message; False when no more can be sent now, or somebody else is just sending it, and may give it
+        back."""
         service = self.service
         if not service.notices.claim(batch.name, notices):
-            return
+            return False
         self.left -= 1
         sent, cause, remedy = Sent.SENT, "", ""
         try:
@@ -175,7 +177,7 @@ class Round:
             service.notices.withdraw(batch.name, notices)
             self.blocked = error
             self._hold(error)
-            return
+            return False
         except MessageNotSent as error:
             sent, cause, remedy = Sent.FAILED, error.cause, error.remedy
         except Transient as error:
@@ -186,6 +188,7 @@ class Round:
         known.update((notice.key, notice) for notice in after)
         if cause:
             log.warning("Batch %s: a message was not sent, or nobody knows: %s", batch.name, cause)
+        return self.blocked is None
 
     def _hold(self, error: MailferryError) -> None:
         log.warning("No more messages in this round: %s %s", error.cause, error.remedy)

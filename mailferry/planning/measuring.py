@@ -15,6 +15,7 @@ from mailferry.source.mailbox import SourceMailbox
 from mailferry.source.measure import Size, measured_size
 from mailferry.state.admission import Admission
 from mailferry.state.plans import Plan, PlanRow, Plans
+from mailferry.telemetry.discreet import place_of
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.user_root import below
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: Mailboxes measured at once, where the source bears as many.
 AT_ONCE = 8
+_CRASHED = "Measuring this mailbox has failed by a mistake in Mailferry"
+_REPORT = "Please report this with the log. The mailbox can be migrated without having been measured."
 #: Tries of one mailbox, and seconds between them.
 TRIES = 3
 PAUSE = 300.0
@@ -88,6 +91,9 @@ class Measuring:
             tries = row.tries + 1
             given_up = tries == TRIES or isinstance(error, LoginRefused | Permanent) or not error.retry
             return replace(row, tries=tries, given_up=given_up, cause=error.cause[:2_000], remedy=error.remedy[:2_000])
+        except Exception as error:  # one mailbox must not keep the plan from all others
+            log.exception("The plan %s: line %s can't be measured.", plan.name, row.line)
+            return replace(row, tries=TRIES, given_up=True, cause=f"{_CRASHED} ({place_of(error)})", remedy=_REPORT)
         size = found.size
         seconds = seconds_for(size.messages, size.bytes, google=found.google)
         return replace(

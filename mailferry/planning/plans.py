@@ -213,24 +213,28 @@ def plan_operation(name: object) -> PlanOperation:
 def read_command(data: bytes) -> tuple[PlanOperation, tuple[str, ...]]:
     """What a command file asks for, and of which batches. Raises BatchRefused or OperationRefused."""
     top = parsed(data, "command file", _REMEDY)
-    batches = _batches(top, ("operation", "batches"))
+    batches = _batches(top, ("operation", "batches"), _REMEDY)
     return plan_operation(top.get("operation")), batches
 
 
 def batches_of(body: bytes) -> tuple[str, ...]:
     """The batches that a request names, none when it has no body. Raises BatchRefused."""
-    return _batches(parsed(body, "request", _BODY), ("batches",)) if body.strip() else ()
+    return _batches(parsed(body, "request", _BODY), ("batches",), _BODY) if body.strip() else ()
 
 
-def _batches(top: JsonObject, keys: tuple[str, ...]) -> tuple[str, ...]:
+def _batches(top: JsonObject, keys: tuple[str, ...], remedy: str) -> tuple[str, ...]:
     problems: list[str] = []
     check_keys(top, "$", keys, problems)
-    value = top.get("batches", [])
-    if not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-        problems.append(wrong("$.batches", value, "a list of names of batches"))
+    names: tuple[str, ...] = ()
+    if "batches" in top:  # also an empty list, which a script may write: it is not meant for all
+        value = top["batches"]
+        if isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+            names = tuple(value)
+        else:
+            problems.append(wrong("$.batches", value, "a list of names of batches"))
     if problems:
-        raise refusal(problems, _REMEDY)
-    return tuple(value) if isinstance(value, list) else ()
+        raise refusal(problems, remedy)
+    return names
 
 
 def _asked(found: Plan | None, stage: Stage, wanted: tuple[str, ...], now: datetime) -> Plan | None:

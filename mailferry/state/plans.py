@@ -11,7 +11,7 @@ from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.state.batches import batch_key
+from mailferry.state.batches import LONGEST_NAME, batch_key
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert
 
@@ -103,8 +103,8 @@ class Plans:
         return (from_values(Plan, row.values) for row in self._tables.rows(TABLE, _INDEX))
 
     def get(self, name: str) -> Plan | None:
-        """The plan, or None."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name))
+        """The plan, or None: also for names that are too long for a key."""
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
         return from_values(Plan, row.values) if row else None
 
     def put(self, name: str, change: Callable[[Plan | None], Plan | None]) -> Plan | None:

@@ -128,6 +128,14 @@ def test_nothing_is_sent_while_the_mx_leads_elsewhere(world: World) -> None:
     assert (ToLoopback.hosts, world.smtp.commands) == ([], [])
 
 
+def test_an_address_that_plain_smtp_cannot_name_is_refused_in_words(world: World) -> None:
+    world.engine.drop("more", csv_of(f"jürgen@{DOMAIN}"))
+    with pytest.raises(TrialRefused, match="beyond ASCII") as refused:
+        world.send(f"jürgen@{DOMAIN}")
+    assert refused.value.remedy
+    assert world.smtp.commands == []
+
+
 def test_a_port_that_is_closed_is_said_to_be_azures_doing(world: World) -> None:
     world.trials = replace(world.trials, smtp=ToLoopback(9, ssl.create_default_context(), 2.0))
     cause, remedy = world.refused(SmtpFailed)

@@ -11,11 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailferry.errors import TemplateRefused
 from mailferry.model import Status
 from mailferry.notify.rounds import MOST, Notifications
-from mailferry.notify.templates import read_template
-from mailferry.notify.wanted import Kind
 from mailferry.state.batches import Batches
 from mailferry.state.notices import Notices
 from mailferry.target.graph import Graph
@@ -286,6 +283,17 @@ def test_two_rounds_at_once_send_each_message_once(world: World) -> None:
     assert sorted(to[0] for to in world.to) == ["=cmd@contoso.com", "anna@contoso.com", "ben@contoso.com"]
 
 
+def test_what_somebody_else_was_about_to_send_and_gave_back_is_sent_in_the_next_round(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drop(start_after=in_days(world, 3), notify={"users": "send"})
+    with monkeypatch.context() as patched:
+        patched.setattr(Notices, "claim", lambda *_: False)
+        world.round()
+    world.round()
+    assert world.states() == ["sent"] * 3
+
+
 @pytest.mark.parametrize(
     ("path", "reply", "cause", "remedy"),
     [
@@ -367,29 +375,6 @@ def test_an_empty_template_brings_ours_back(world: World) -> None:
         world.round()
         assert world.rows[0]["Subject"].startswith(subject)
         assert list(world.engine.storage.blobs.list("batches", "templates/")) == []
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"Hello", "no subject"),
-        (b"Subject: \n\nHello", "no subject"),
-        (b"Subject: x\nHello", "no subject"),
-        (b"Subject: x\n\n\xff", "UTF-8"),
-        (b"Subject: {password}\n\nx", "{password}, which nothing fills"),
-    ],
-)
-def test_a_template_that_can_not_be_used_is_refused_in_words(data: bytes, words: str) -> None:
-    with pytest.raises(TemplateRefused) as caught:
-        read_template(data, Kind.BEFORE, "templates/before.txt")
-    assert words in caught.value.cause
-    assert caught.value.remedy
-
-
-def test_what_looks_like_a_placeholder_in_a_value_stays_what_it_is_and_a_subject_is_one_line() -> None:
-    made = read_template(b"\xef\xbb\xbfsubject: {batch}\r\n\r\n{address} {x: 1}", Kind.BEFORE, "before.txt")
-    text = made.text({"batch": "a\r\nBcc: b", "address": "{source}"})
-    assert (text.subject, text.body) == ("a Bcc: b", "{source} {x: 1}")
 
 
 def test_the_watch_looks_after_messages_and_a_failure_of_theirs_is_its_own(world: World) -> None:

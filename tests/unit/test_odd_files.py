@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailferry.intake.ingest import NO_BATCHES
+from mailferry.model import Status
 from mailferry.state.batches import Batches
 from mailferry.state.definitions import Definitions
 from tests.support.engine import Engine, csv_of, settings_for
@@ -46,6 +47,15 @@ def test_a_command_with_half_a_character_is_answered_and_taken_away(engine: Engi
     for path in ("berlin/command.json", "plans/city/command.json", "provision/new/command.json"):
         assert "half a character" in answer(engine, path)["error"]
         assert answer(engine, path)["remedy"]
+
+
+@pytest.mark.parametrize("mailboxes", ["null", "[]", '"anna@example.com"', "{}", "[null]"])
+def test_a_command_whose_mailboxes_are_none_is_not_for_all(engine: Engine, mailboxes: str) -> None:
+    engine.drop("berlin", csv_of("anna@example.com"))
+    put(engine, "berlin.command.json", f'{{"operation": "remove", "mailboxes": {mailboxes}}}')
+    engine.services.watch.run()
+    assert "$.mailboxes" in answer(engine, "berlin/command.json")["error"]
+    assert engine.line("berlin").status is Status.QUEUED
 
 
 def test_endpoints_that_nobody_can_use_are_answered_in_few_words_and_keep_no_other_from_its_turn(

@@ -23,6 +23,8 @@ def world() -> World:
         (b'{"operation": "begin"}', "no operation 'begin'"),
         (b'{"operation": "start", "batch": []}', "did you mean batches"),
         (b'{"operation": "start", "batches": "all"}', "$.batches"),
+        (b'{"operation": "start", "batches": []}', "$.batches"),
+        (b'{"operation": "start", "batches": null}', "$.batches"),
         (b'{"operation": "start", "batches": ["city-9"]}', "no batch 'city-9'"),
         (b"start", "not JSON"),
     ],

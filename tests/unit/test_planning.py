@@ -338,3 +338,25 @@ def test_options_that_no_longer_hold_stop_the_start_and_say_why(world: World) ->
     world.run()
     shown: Any = world.planning.one("city")
     assert (shown["stage"], "$.priority" in shown["why"]) == ("Proposed", True)
+
+
+def test_batches_that_would_be_completed_at_once_are_not_made(world: World) -> None:
+    start, complete = (world.engine.time() + timedelta(days=days) for days in (1, 3))
+    world.drop(big_csv(3), start_after=f"{start:%Y-%m-%dT%H:%MZ}", complete_after=f"{complete:%Y-%m-%dT%H:%MZ}")
+    world.run()
+    world.engine.time.move_to(complete)
+    world.planning.operate("city", PlanOperation.START)
+    world.run()
+    shown: Any = world.planning.one("city")
+    assert (shown["stage"], "which is in the past" in shown["why"]) == ("Proposed", True)
+    assert list(Batches(world.engine.storage).all()) == []
+
+
+def test_a_mailbox_that_nobody_foresaw_keeps_the_plan_from_no_other(world: World) -> None:
+    world.fails["u1@old.example"] = ZeroDivisionError(SECRET)
+    world.drop(big_csv(3))
+    world.run()
+    assert world.stage() is Stage.PROPOSED
+    (failed,) = (row for row in csv.DictReader(io.StringIO(world.report("plan.csv"))) if row["Why"])
+    assert "ZeroDivisionError" in failed["Why"]
+    assert SECRET not in str(failed)
