@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from mailferry.lifecycle import watch
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status, Throttled
+from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.jobs import MailboxJob
@@ -141,3 +143,35 @@ def test_the_reports_of_a_large_batch_are_written_more_rarely_and_in_the_end(
     engine.time.move_to(engine.time() + timedelta(seconds=600))
     engine.services.watch.run()
     assert json.loads(engine.report("berlin", "summary.json"))["made"] != before
+
+
+def test_a_round_ends_in_time_and_those_whose_reports_have_waited_longest_come_first(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    class AfterOne:
+        """Time for one batch's reports."""
+
+        def __init__(self, _: float) -> None:
+            self.before = len(written)
+
+        def passed(self) -> bool:
+            return len(written) > self.before
+
+    publish = Reports.publish
+
+    def noted(reports: Reports, name: str, last_words: str = "") -> None:
+        publish(reports, name, last_words)
+        written.append(name)
+
+    for name in ("aachen", "zwickau"):
+        engine.drop(name, csv_of(f"anna@{name}.example"))
+    monkeypatch.setattr(watch, "Deadline", AfterOne)
+    monkeypatch.setattr(Reports, "publish", noted)
+    for _ in range(3):
+        for name in ("aachen", "berlin", "zwickau"):
+            lines = Batches(engine.storage).lines(name)
+            Batches(engine.storage).write_lines([replace(line, updated=engine.time()) for line in lines])
+        engine.services.watch.run()
+    assert sorted(written) == ["aachen", "berlin", "zwickau"]
