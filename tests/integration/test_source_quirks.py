@@ -169,6 +169,26 @@ def test_a_provider_without_a_place_just_now_is_waited_for(words: str) -> None:
         assert (line.status, line.counts.copied) == (Status.SYNCED, 3)
 
 
+# MDaemon, SmarterMail: everybody's own password, `/` between folders, and mail that is known by its Message-ID.
+
+
+@pytest.mark.parametrize("software", ["MDaemon", "SmarterMail"])
+def test_mail_of_a_server_whose_uids_begin_anew_is_known_by_its_message_id(software: str) -> None:
+    mail = stored(b"INBOX", b"Kunden/Alt")
+    behaviour = Behaviour(BARE, greeting=f"OK mail.example.com IMAP4rev1 {software} 24.0.1 ready", separator=b"/")
+    with migrated(mail, behaviour) as (engine, arrived, source):
+        with SourceMailbox.open(Server("source", source.host, source.port, Security.NONE), Login(ANN, "pw")) as session:
+            assert session.introduction().software == software
+        for folder in (b"INBOX", b"Kunden/Alt"):
+            mail.new_uidvalidity(ANN, folder)
+        mail.add(ANN, b"INBOX", b"Message-ID: <new@x>\r\n\r\nnew\r\n")
+        engine.services.sync.run()
+        engine.run()
+        assert engine.line("batch").counts.copied == 1
+        assert bodies(arrived, b"INBOX") == bodies(mail, b"INBOX")
+        assert bodies(arrived, b"Kunden/Alt") == bodies(mail, b"Kunden/Alt")
+
+
 # A server that gives new UIDs in every session, and calls them so.
 
 
