@@ -16,11 +16,13 @@ from mailferry.lifecycle import watch
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status, Throttled
+from mailferry.notify.wanted import Kind
 from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.notices import Notice, Notices
 from mailferry.state.progress import Progress
 from tests.support.engine import Engine, csv_of, settings_for
 
@@ -117,7 +119,9 @@ def test_the_time_line_tells_who_did_what(engine: Engine) -> None:
     assert "by jane@contoso.com" in engine.report("berlin", "summary.html").replace("<bdi>", "").replace("</bdi>", "")
 
 
-def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engine) -> None:
+def test_a_removed_batch_leaves_neither_points_nor_messages_for_the_next_of_its_name(engine: Engine) -> None:
+    notices = Notices(engine.storage)
+    notices.claim("berlin", [Notice(Kind.SYNCED, str(number), "", engine.time()) for number in range(250)])
     assert Progress(engine.storage).points("berlin")
     engine.services.operations.run("berlin", Operation.REMOVE, "jane@contoso.com")
     for _ in range(3):
@@ -125,6 +129,7 @@ def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engin
         engine.services.watch.run()
     assert Batches(engine.storage).get("berlin") is None
     assert Progress(engine.storage).points("berlin") == []
+    assert notices.known("berlin") == {}
 
 
 @pytest.mark.parametrize(("prompt", "written_at_once"), [(2, True), (1, False)])
