@@ -201,6 +201,11 @@ class Admission:
                 with suppress(Conflict):
                     self._tables.commit(TABLE, endpoint, [Delete(line.key, etag)])
 
+    def in_line(self, endpoint: str, batch: str) -> frozenset[Ticket]:
+        """The mailboxes of the batch that wait for incremental passes."""
+        rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental=True))
+        return frozenset(from_values(Ticket, row.values) for row in rows)
+
     def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
         """Take these mailboxes of the batch out of the waiting lines."""
         for incremental in (True, False):
