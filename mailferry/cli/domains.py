@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mailferry.cli.api import Api
 from mailferry.cli.exits import Document, Exit
-from mailferry.cli.output import Output, plain, table
+from mailferry.cli.output import Output, advised, plain, table
 
 
 def domain(api: Api, args: Namespace, out: Output) -> Exit:
@@ -22,10 +22,10 @@ def _view(found: Document) -> RenderableType:
     safe = found["safe_to_complete"]
     verdict = Text("Safe to complete.", "green") if safe else Text("Not yet safe to complete:", "yellow")
     parts: list[RenderableType] = [Text.assemble((plain(found["domain"]).plain, "bold"), ". ", verdict)]
-    parts += [plain(f"- {reason['why']} {reason['remedy']}") for reason in found["why_not"]]
+    parts += [advised(f"- {reason['why']}", reason["remedy"]) for reason in found["why_not"]]
     made = table("Record", "Name", "State", "Found", "Why, and what to do")
     for record in found["records"]:
-        words = plain(f"{record['why']} {record['remedy']}".strip())
+        words = advised(record["why"], record["remedy"])
         values = plain("  ".join(record["found"]))
         made.add_row(plain(record["record"]), plain(record["name"]), plain(record["state"]), values, words)
     parts.append(made)

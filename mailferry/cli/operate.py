@@ -1,4 +1,4 @@
-"""Operations on a batch or on some of its mailboxes: pause, resume, stop, retry, start, and so on."""
+"""Operations on a batch or on some of its mailboxes: pause, resume, stop, retry, sync, start, and so on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ OPERATIONS = {
     "pause": "stop for a while; resuming the batch goes on",
     "resume": "go on with what was paused (a stopped mailbox: by its own name)",
     "stop": "stop until resumed by name",
+    "sync": "a pass now for what is Synced, instead of waiting for the night",
     "retry": "try again what has failed",
     "revalidate": "validate anew, nothing is copied",
     "complete": "one last pass, then the end: passwords are shredded, no more mail is carried",
@@ -77,5 +78,7 @@ def _together(answers: list[Document]) -> Document:
 
 
 def _view(done: Document) -> RenderableType:
-    words = f"{done['batch']}, {done['operation']}: {number(done['changed'])} mailboxes changed."
-    return Group(plain(words), *(plain(f"{number(count)} not: {why}.") for why, count in done["unchanged"].items()))
+    words = f"{done['batch']}, {done['operation']}: mailboxes changed: {number(done['changed'])}."
+    return Group(
+        plain(words), *(plain(f"Unchanged: {number(count)} ({why}).") for why, count in done["unchanged"].items())
+    )

@@ -39,7 +39,8 @@ class Output:
         self.as_json = as_json
         width = None if sys.stdout.isatty() else _PIPED
         self.console = Console(width=width, highlight=False, markup=False, emoji=False)
-        self.errors = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        errors_width = None if sys.stderr.isatty() else _PIPED
+        self.errors = Console(stderr=True, width=errors_width, highlight=False, markup=False, emoji=False)
 
     def give(self, document: Document, view: Callable[[Document], RenderableType]) -> None:
         """The answer of a command: the document itself, or the view of it."""
@@ -70,6 +71,28 @@ class Output:
 def plain(text: object) -> Text:
     """Text of others for a cell: nothing in it is taken for a command or for markup."""
     return Text(_UNSHOWN.sub("\ufffd", str(text)))
+
+
+def advised(cause: object, remedy: object) -> Text:
+    """A cause and what to do about it, in sentences. Many causes end in what a server said, without a full stop."""
+    first = str(cause).strip()
+    if first and remedy and not first.endswith((".", "!", "?")):
+        first += "."
+    return plain(f"{first} {remedy}".strip())
+
+
+class Causes:
+    """Causes and remedies of a table's rows: the same one again is only pointed at. One wrong setting of a server can
+    fail thousands of mailboxes in the same words."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def next(self, cause: object, remedy: object) -> Text:
+        """The words for the next row."""
+        words = advised(cause, remedy)
+        again, self._last = remedy and words.plain == self._last, words.plain
+        return Text("as above", "dim") if again else words
 
 
 def status_text(status: object) -> Text:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mailferry.cli.api import Api
 from mailferry.cli.exits import Document, Exit
-from mailferry.cli.output import Output, moment, number, plain, status_text, table
+from mailferry.cli.output import Causes, Output, moment, number, plain, status_text, table
 from mailferry.cli.watch import settled, watch
 from mailferry.report.csv_cells import human_bytes
 
@@ -49,7 +49,7 @@ def batches_view(found: Document) -> RenderableType:
             _share(batch),
             number(batch["skipped"]),
             human_bytes(batch["bytes"]),
-            plain(batch["refused"] or ""),
+            plain(_note(batch)),
         )
     return made if found["batches"] else plain("There is no batch yet.")
 
@@ -65,6 +65,8 @@ def _batch_view(batch: Document, most: int) -> RenderableType:
     ]
     if batch["refused"]:
         parts.append(Text(plain(f"Its CSV is refused: {batch['refused']}").plain, style="red"))
+    elif note := _note(batch):
+        parts.append(Text(plain(note).plain, style="yellow"))
     parts += [plain(f"Note: {note}") for note in batch["notes"]]
     parts.append(_mailboxes(found[:most]))
     if len(found) > most:
@@ -72,9 +74,22 @@ def _batch_view(batch: Document, most: int) -> RenderableType:
     return Group(*parts)
 
 
+def _note(batch: Document) -> str:
+    """What is wrong with the CSV that was dropped last."""
+    if batch["refused"]:
+        return str(batch["refused"])
+    rows = batch["refused_rows"]
+    return (
+        f"Rows of its CSV that were not taken in: {number(rows)}. intake.csv among its reports says why."
+        if rows
+        else ""
+    )
+
+
 def _mailboxes(found: list[Document]) -> Table:
     counts = ("Messages", "Done", "Skipped", "Data")
     made = table("Mailbox", "Status", *counts, "Last synced", "Why, and what to do", numbers=counts)
+    causes = Causes()
     for mailbox in found:
         made.add_row(
             plain(mailbox["address"]),
@@ -84,7 +99,7 @@ def _mailboxes(found: list[Document]) -> Table:
             number(mailbox["skipped"]),
             human_bytes(mailbox["bytes"]),
             moment(mailbox["last_synced"]),
-            plain(f"{mailbox['why']} {mailbox['remedy']}".strip()),
+            causes.next(mailbox["why"], mailbox["remedy"]),
         )
     return made
 

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from mailferry.cli.api import Api
 from mailferry.cli.exits import CommandFailed, Document, Exit
 from mailferry.cli.files import hand_over, read_options
-from mailferry.cli.output import Output, moment, number, plain, table
+from mailferry.cli.output import Causes, Output, advised, moment, number, plain, table
 from mailferry.report.csv_cells import human_bytes
 
 #: Seconds between two looks at a validation that is under way.
@@ -88,16 +88,23 @@ def _view(found: Document) -> RenderableType:
             f"{number(found['oversize'])} too large to carry. {_estimate(found)}"
         ),
     ]
-    parts += [plain(f"{advice['about']}: {advice['cause']} {advice['remedy']}") for advice in found["advice"]]
-    rows = sorted(found["rows"], key=lambda row: (row["ok"] is True, -(row["bytes"] or 0)))
+    parts += [advised(f"{advice['about']}: {advice['cause']}", advice["remedy"]) for advice in found["advice"]]
+    rows = sorted(found["rows"], key=_rank)
     counts = ("Folders", "Messages", "Data", "Too large", "Takes")
     made = table("Mailbox", "Ready", *counts, "Why, and what to do", numbers=counts)
+    causes = Causes()
     for row in rows[:_SHOWN]:
-        made.add_row(plain(row["address"]), *_cells(row), plain(f"{row['why']} {row['remedy']}".strip()))
+        made.add_row(plain(row["address"]), *_cells(row), causes.next(row["why"], row["remedy"]))
     parts.append(made)
     if len(rows) > _SHOWN:
         parts.append(plain(f"{number(len(rows) - _SHOWN)} more: --json has everything."))
     return Group(*parts)
+
+
+def _rank(row: Document) -> tuple[bool, int, str, str]:
+    """What is not ready first, by its cause; of the others the largest."""
+    ready = row["ok"] is True
+    return ready, -(row["bytes"] or 0), "" if ready else row["why"], row["address"]
 
 
 def _cells(row: Document) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum, StrEnum, auto
 
 from mailferry.errors import OperationRefused
+from mailferry.lifecycle.sync import DUE
 from mailferry.model import Status
 from mailferry.state.mailboxes import Held, Mailbox
 
@@ -26,6 +27,7 @@ class Operation(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     RETRY = "retry"
+    SYNC = "sync"
     START = "start"
     REVALIDATE = "revalidate"
     COMPLETE = "complete"
@@ -134,6 +136,17 @@ def _why_not_resumed(mailbox: Mailbox, named: bool) -> str:
     return "" if named or mailbox.held is Held.PAUSED else "stopped by itself: resume it by itself"
 
 
+def _synced_again(mailbox: Mailbox, now: datetime) -> Mailbox:
+    return queued(mailbox, "A pass on request, for what is new.", now)
+
+
+def _why_not_synced(mailbox: Mailbox, _named: bool) -> str:
+    """The statuses that the daily sync takes too; whatever runs or waits carries what is new anyway."""
+    if mailbox.status not in DUE:
+        return f"{mailbox.status}, not Synced"
+    return _SHREDDED if mailbox.shredded else ""
+
+
 def _why_not_retried(mailbox: Mailbox, _named: bool) -> str:
     if mailbox.status not in _FAILED:
         return f"{mailbox.status}, not failed"
@@ -198,6 +211,7 @@ RULES = {
     Operation.STOP: Rule(_why_not_stopped, _called_off, Turn.GIVEN_UP, pauses=True),
     Operation.RESUME: Rule(_why_not_resumed, _resumed, Turn.WAITED_FOR, pauses=False),
     Operation.RETRY: Rule(_why_not_retried, _tried_again, Turn.WAITED_FOR),
+    Operation.SYNC: Rule(_why_not_synced, _synced_again, Turn.WAITED_FOR),
     Operation.COMPLETE: Rule(_why_not_completed, _to_complete, Turn.WAITED_FOR),
     Operation.REMOVE: Rule(_why_not_removed, _removing, Turn.GIVEN_UP),
     Operation.START: Rule(_why_not_started, _started, Turn.WAITED_FOR),

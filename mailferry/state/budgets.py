@@ -36,9 +36,9 @@ class _Spent:
     def whole(self) -> int:
         return sum(self.bytes)
 
-    def since(self, moment: float) -> _Spent:
-        """Without what was read in pieces that began before."""
-        kept = {piece: size for piece, size in zip(self.pieces, self.bytes, strict=True) if piece > moment}
+    def between(self, moment: float, later: float) -> _Spent:
+        """Without what was read in pieces that began before, or after: that a clock gone wrong has written."""
+        kept = {piece: size for piece, size in zip(self.pieces, self.bytes, strict=True) if moment < piece <= later}
         return _Spent(tuple(kept), tuple(kept.values()))
 
     def plus(self, piece: int, size: int) -> _Spent:
@@ -72,6 +72,7 @@ class Account:
         self._budget = budget
         self._seconds = budget.per.time.total_seconds()
         self._piece = self._seconds / _PIECES
+        self._worth = int(budget.bytes * _WORTH_GOING_ON)
 
     @property
     def spent(self) -> int:
@@ -87,8 +88,8 @@ class Account:
     def reserve(self, sizes: Sequence[int], besides: int) -> int:
         """Spend the bytes of as many of these messages, from the first on, as there is room for; returns how many.
 
-        `besides` are bytes as for `add`. Raises `BudgetSpent` when there is no room for the first message. One that is
-        larger than the whole budget goes when nothing else was read.
+        `besides` are bytes as for `add`. Raises `BudgetSpent` when there is no room for the first message. One that
+        fills the budget, or exceeds it, goes when some of it is free: where many share it, all of it never is.
         """
         fitting = 0
 
@@ -96,11 +97,12 @@ class Account:
             nonlocal fitting
             fitting, size = 0, besides
             for one in sizes:
-                if spent.whole + size + one > self._budget.bytes and (fitting or spent.whole > 0):
+                over = spent.whole + size + self._needed(one) > self._budget.bytes
+                if over and (fitting or spent.whole > 0):
                     break
                 fitting, size = fitting + 1, size + one
             if sizes and not fitting:
-                raise self._used_up(spent, sizes[0])
+                raise self._used_up(spent, self._needed(sizes[0]))
             return size
 
         self._spend(fit)
@@ -109,6 +111,10 @@ class Account:
     def add(self, size: int) -> None:
         """So many bytes were read unreserved; a negative number gives back what was reserved and not read."""
         self._spend(lambda _: size)
+
+    def _needed(self, size: int) -> int:
+        """Bytes that must be free for a message of this size."""
+        return size if size + self._worth <= self._budget.bytes else self._worth
 
     def _spend(self, size: Callable[[_Spent], int]) -> None:
         while True:
@@ -125,7 +131,9 @@ class Account:
         """What still counts, and the row's ETag."""
         row = self._tables.get(_TABLE, self._endpoint, self._key)
         spent = from_values(_Spent, row.values) if row else _Spent()
-        return spent.since(self._now() - self._seconds - self._piece), row.etag if row else ""
+        now = self._now()
+        counts = spent.between(now - self._seconds - self._piece, now + self._piece)
+        return counts, row.etag if row else ""
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -133,7 +141,7 @@ class Account:
     def _used_up(self, spent: _Spent, size: int) -> BudgetSpent:
         """The error, with the time at which enough of the budget is free again."""
         budget = self._budget
-        wanted = min(budget.bytes, max(size, int(budget.bytes * _WORTH_GOING_ON)))
+        wanted = max(size, self._worth)
         left, free_at = budget.bytes - spent.whole, self._now()
         for piece, freed in sorted(zip(spent.pieces, spent.bytes, strict=True)):
             if left >= wanted:

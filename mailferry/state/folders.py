@@ -124,13 +124,15 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle, to verify or to compare. What is left out is not, while it is."""
+        """Whether anything is left to settle, to verify, to compare or to delete. What is left out has none."""
         return self.has_mail or (bool(self.flags_from or self.doomed) and not self.left_out)
 
     @property
     def has_mail(self) -> bool:
-        """Whether messages are left to settle or to verify: that comes before all else."""
-        return bool(self.todo or self.moving or self.unverified or self.reconsider) and not self.left_out
+        """Whether messages are left to settle or to verify: that comes before all else. A folder that has gone keeps
+        them for the day it comes back."""
+        left = self.todo or self.moving or self.unverified or self.reconsider
+        return bool(left) and not (self.left_out or self.gone)
 
     @property
     def left_out(self) -> bool:

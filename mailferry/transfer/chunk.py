@@ -159,16 +159,17 @@ class Chunks:
         """How this turn does what there is to do in a folder: its messages, then their flags, then deletions."""
         batch = self.passes.batches.get(mailbox.batch)
         keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
+        replay = batch is not None and batch.replay_deletions
 
         def copy(claim: Claim, ends: Ends) -> None:
             limits, stop, made = self.passes.limits, progress.over, progress.made
             seconds = limits.lease_seconds / 3
             if claim.folder.moving and not claim.folder.window.uids:
-                MoveIn(claim, ends, self.moves, seconds, stop).run()
+                MoveIn(claim, ends, self.ledger, self.moves, seconds, stop).run()
             elif claim.folder.flags_from and not claim.folder.has_mail:
                 FlagSync(claim, ends, self.ledger, seconds=seconds, stop=stop).run()
             elif not claim.folder.has_mail:
-                Deletions(claim, ends, self.ledger, seconds, stop).run()
+                Deletions(claim, ends, self.ledger, seconds, stop, wanted=replay).run()
             if not claim.folder.has_mail or (claim.folder.moving and stop()):
                 return
             known = mailbox.connections

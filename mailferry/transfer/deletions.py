@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mailferry.errors import FolderGone
 from mailferry.model import Counts
 from mailferry.state.flag_sets import flags_by_uid
-from mailferry.state.folders import Claim
+from mailferry.state.folders import Claim, Folder
 from mailferry.state.ledger import Entry, Ledger, Recorded
 from mailferry.state.uids import UidPair, UidRanges
 from mailferry.target.mailbox import OpenFolder
@@ -28,7 +28,7 @@ class Deletions:
 
     A message that the target's user has moved or deleted is not there any more, and one whose flags are others than
     those that were carried is the user's by now: both are left alone. Killed between the move and the checkpoint, it
-    finds the message gone, which settles it as well.
+    finds the message gone, which settles it as well. When they are not `wanted` any more, none is carried.
     """
 
     claim: Claim
@@ -36,10 +36,17 @@ class Deletions:
     ledger: Ledger
     seconds: float
     stop: Callable[[], bool]
+    wanted: bool
 
     def run(self) -> None:
         """Raises what servers and storage raise."""
         folder = self.claim.folder
+        if self.wanted:
+            self._run(folder)
+        else:
+            self.claim.write(replace(folder, doomed=UidRanges()))
+
+    def _run(self, folder: Folder) -> None:
         place = self._deleted_items()
         opened = self._opened() if place != folder.target_name and self.ends.target.can_move else None
         entries = self.ledger.recorded(self.claim.mailbox, folder.key, folder.epoch)

@@ -61,13 +61,15 @@ def selecting(folder: Folder, selection: Selection) -> Folder:
 
 def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
     """The folder with the UIDs that are new since it was last planned to settle."""
+    if folder.gone:  # it is back, and with it what was left to settle
+        left = min(source.messages, folder.todo.number + folder.moving.number)
+        folder = replace(folder, gone=False, counts=replace(folder.counts, messages=folder.settled + left))
     if source.uidnext <= folder.known_next:
-        return replace(folder, gone=False)
+        return folder
     new = UidRange(folder.known_next, source.uidnext - 1)
     expected = folder.counts.messages + min(source.messages, new.last - new.first + 1)
     return replace(
         folder,
-        gone=False,
         known_next=source.uidnext,
         todo=UidRanges.merged([*folder.todo, new]),
         counts=replace(folder.counts, messages=expected),
@@ -77,11 +79,14 @@ def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
 def with_suspicion(folder: Folder, before: Folder, source: FolderStatus) -> Folder:
     """The folder with whether some of its messages have gone from the source; `before` is it without new messages.
 
-    UIDs that nobody got make it look so as well: then the next look shows that nothing is missed.
+    UIDs that nobody got make it look so as well: then the next look shows that nothing is missed. More messages than
+    expected are some that have come back. A UIDNEXT that went back is no deed of a user: an older state was restored.
     """
     known = before.present + before.todo.number + before.moving.number
-    expected = known + max(0, source.uidnext - before.known_next)
-    suspected = before.present > 0 and source.messages < expected
+    expected = known + source.uidnext - before.known_next
+    fewer, more = source.messages < expected, source.messages > expected
+    suspected = bool((fewer and before.present) or (more and before.counts.vanished))
+    suspected = suspected and source.uidnext >= before.known_next
     return replace(folder, suspected=suspected, withheld=folder.withheld if suspected else 0)
 
 
@@ -95,18 +100,16 @@ def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:
     return replace(folder, flags_from=1, flags_modseq=source.modseq)
 
 
-def with_all_flags(folder: Folder) -> Folder:
-    """The folder with all flags to compare, unless a comparison is due already: what moves here was carried with those
-    it had elsewhere, and in a new folder nothing has changed since."""
-    if folder.flags_from:
-        return folder
+def with_flags_of_moved(folder: Folder) -> Folder:
+    """The folder into which messages have moved from another one, with flags that may be others than there."""
+    if folder.settled or folder.flags_from:
+        return folder  # they are compared anyway: to the folder they are new
     return replace(folder, flags_from=1, flags_modseq=folder.modseq, modseq=0)
 
 
 def hides_messages(folder: Folder, source: FolderStatus) -> bool:
-    """Whether a source counts more messages than it has shown, but names no new UID: its UIDNEXT may be out of date."""
-    return (
-        folder.uidvalidity == source.uidvalidity
-        and folder.known_next >= source.uidnext
-        and folder.counts.messages < source.messages
+    """Whether a source's UIDNEXT may be out of date: it has gone back, or counts more messages but names no new UID."""
+    return folder.uidvalidity == source.uidvalidity and (
+        folder.known_next > source.uidnext
+        or (folder.known_next == source.uidnext and folder.counts.messages < source.messages)
     )

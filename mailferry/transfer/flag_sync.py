@@ -66,8 +66,10 @@ class FlagSync:
         uids = [pair.source for recorded in some for pair in recorded.entry.carried]
         if not uids:
             return
-        # What is not known yet may be any flag of any message.
-        since = folder.modseq if all(recorded.entry.flags is not None for recorded in some) else 0
+        # What is not known yet may be any flag of any message, and so may what changed before the source began to count
+        # anew (a lost index, another server's software).
+        counts_on = folder.flags_modseq >= folder.modseq
+        since = folder.modseq if counts_on and all(recorded.entry.flags is not None for recorded in some) else 0
         now = self._ends.source.flags(min(uids), max(uids), since)
         changed, updated = [], 0
         for recorded in some:

@@ -100,11 +100,7 @@ class FolderCopy:
         status, (name, opened) = side_by_side(self._examine, self._open_target)
         if status is None:
             why = "It was deleted or renamed at the source before it was copied to its end."
-            nothing = UidRanges()
-            gone = replace(
-                self._folder, todo=nothing, unverified=nothing, reconsider=0, flags_from=0, gone=True, why=why
-            )
-            self._finish(gone)
+            self._finish(replace(self._folder, flags_from=0, gone=True, why=why))
             return
         self._source_messages, self._target_messages = status.messages, opened.status.messages
         self._target_uidvalidity = opened.status.uidvalidity
@@ -292,7 +288,6 @@ class FolderCopy:
             replace(
                 folder,
                 todo=folder.todo.without(done),
-                moving=folder.moving.without(done),
                 unverified=UidRanges.merged([*folder.unverified, *done]),
                 suspects=folder.suspects.without(done),
                 struck=0 if acquitted else folder.struck,

@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailferry.errors import MailferryError, MessageRefused, ServerError
-from mailferry.imap.dates import instant_of
-from mailferry.imap.identity import fingerprint_of, header_in
-from mailferry.imap.values import Message
 from mailferry.target.mailbox import Appending, OpenFolder, TargetMailbox
 from mailferry.target.profile import Profile
 from mailferry.transfer.attempt import Attempt
@@ -22,6 +19,7 @@ from mailferry.transfer.flag_merge import followed
 from mailferry.transfer.hopeless import Hopeless
 from mailferry.transfer.items import Items
 from mailferry.transfer.outcome import End, Outcome
+from mailferry.transfer.recognised import fingerprint_of_message
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +188,9 @@ class Lane:
     def _stored(self, attempt: Attempt, target: int) -> None:
         message = attempt.parcel.message
         item, size = self._items.stored(message, attempt.reason, attempt.changes), len(attempt.message.body)
-        carried = Outcome(message.uid, End.COPIED, target, size, item, followed(message.flags), _fingerprint(message))
+        carried = Outcome(
+            message.uid, End.COPIED, target, size, item, followed(message.flags), fingerprint_of_message(message)
+        )
         self._belt.deliver(attempt.parcel, carried)
         self._hopeless.stored(size, attempt.sent)
         message.body.close()
@@ -205,7 +205,3 @@ class Lane:
         """The source UIDs of what was sent and not answered."""
         waiting = [*(attempts for _, attempts in self._in_flight), self._sending]
         return (attempt.parcel.message.uid for attempts in waiting for attempt in attempts)
-
-
-def _fingerprint(message: Message) -> int:
-    return fingerprint_of(header_in(message.body), len(message.body), instant_of(message.internaldate))

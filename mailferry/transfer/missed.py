@@ -25,7 +25,7 @@ from mailferry.state.ledger import Entry, Ledger, Recorded
 from mailferry.state.moves import move_operation
 from mailferry.state.storage import Operation
 from mailferry.state.uids import UidPair, UidRange, UidRanges
-from mailferry.transfer.epoch import with_all_flags
+from mailferry.transfer.epoch import with_flags_of_moved
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,14 @@ _GONE = "It was deleted or renamed at the source."
 class _Lack:
     """Messages of one ledger row that the source has no more; those in `long` were missed in an earlier pass as well.
 
-    `moved` says where they are new: the folder's key and the UID, by the UID they had.
+    `moved` says where they are new: the folder's key and the UID, by the UID they had. Those `back` are there again.
     """
 
     key: str
     recorded: Recorded
     uids: frozenset[int]
     long: frozenset[int]
+    back: frozenset[int]
     moved: dict[int, tuple[str, int]] = field(default_factory=dict)
 
     @property
@@ -81,12 +82,14 @@ class Missed:
 
     def doubts(self, folder: Folder) -> bool:
         """Whether some of the folder's messages may have gone from the source, or the folder with all of them."""
-        if not folder.epoch_no or folder.left_out or not folder.present or folder.source != self.source_id:
+        if not folder.epoch_no or folder.left_out or not folder.settled or folder.source != self.source_id:
             return False
         # One shows its newest messages only, and each that comes hides another; of a label nobody tells what has gone.
         if folder.cut_off or label_of(folder.name) is not None:
             return False
-        return folder.suspected if folder.name in self.roles else folder.planned_in != self.pass_no
+        if folder.name in self.roles:
+            return folder.suspected
+        return folder.present > 0 and folder.planned_in != self.pass_no
 
     def settle(self) -> None:
         """Write down what has moved where and what is deleted, for all folders that are suspected or not listed.
@@ -95,9 +98,9 @@ class Missed:
         """
         self._rows = {versioned.folder.key: versioned for versioned in self.folders.all(self.mailbox)}
         doubtful = [v.folder for v in self._rows.values() if self.doubts(v.folder)]
-        lacks = list(_as_many(chain.from_iterable(map(self._lacking, doubtful))))
+        lacks, left = _as_many(chain.from_iterable(map(self._lacking, doubtful)))
         self._match(lacks)
-        withheld = self._withheld(lacks)
+        withheld = self._withheld(lacks, left)
         unsettled: dict[str, set[int]] = {}
         for lack in lacks:
             unsettled.setdefault(lack.key, set()).update(self._write(lack, held=lack.key in withheld))
@@ -112,9 +115,10 @@ class Missed:
         for recorded in self.ledger.recorded(self.mailbox, folder.key, folder.epoch):
             known = (there, recorded.entry.vanished, folder.doomed)
             uids = frozenset(uid for uid in recorded.entry.uids() if not any(some.holds(uid) for some in known))
-            if uids:
+            back = frozenset(uid for uid in recorded.entry.vanished.uids() if there.holds(uid))
+            if uids or back:
                 long = uids if folder.gone else frozenset(uid for uid in uids if folder.missed.holds(uid))
-                yield _Lack(folder.key, recorded, uids, long)
+                yield _Lack(folder.key, recorded, uids, long, back)
 
     def _there(self, folder: Folder) -> UidRanges | None:
         """The known UIDs that the source still has; None when it doesn't say so clearly."""
@@ -161,20 +165,22 @@ class Missed:
                     lack.moved[old] = (folder.key, uid)
                     ranges, last = ranges + (uid != last + 1), uid
 
-    def _withheld(self, lacks: Sequence[_Lack]) -> Counter[str]:
-        """The messages whose deletion is not believed, by the folder's key."""
-        left = Counter[str]()
-        if self.replay:
-            for lack in lacks:
-                left[lack.key] += len(lack.left)
+    def _withheld(self, lacks: Sequence[_Lack], unread: Mapping[str, int]) -> Counter[str]:
+        """The messages whose deletion is not believed, by the folder's key; `unread` are missed besides `lacks`."""
+        if not self.replay:
+            return Counter()
+        left = Counter(unread)
+        for lack in lacks:
+            left[lack.key] += len(lack.left)
         present = {key: versioned.folder.present for key, versioned in self._rows.items()}
         moved = Counter(lack.key for lack in lacks for _ in lack.moved)
-        most = 2 * left.total() > sum(present.values()) - moved.total()
-        return Counter({
+        wiped = Counter({
             key: count
             for key, count in left.items()
-            if count >= MISHAP_LEAST and (most or (count >= present[key] - moved[key] and not self._is_emptied(key)))
+            if count >= present[key] - moved[key] and not self._is_emptied(key)
         })  # fmt: skip
+        most = 2 * left.total() > sum(present.values()) - moved.total()
+        return next((some for some in (left if most else wiped, wiped) if some.total() >= MISHAP_LEAST), Counter())
 
     def _is_emptied(self, key: str) -> bool:
         """Whether it is a folder that users empty now and then."""
@@ -191,7 +197,8 @@ class Missed:
         gone = frozenset() if held else lack.long - lack.moved.keys()
         doomed = gone.intersection(pair.source for pair in entry.carried if pair.target) if self.replay else frozenset()
         kept = entry.without(moved)
-        now = replace(kept, vanished=UidRanges.merged((*kept.vanished, *UidRanges.of(gone - doomed))))
+        vanished = kept.vanished.without(UidRanges.of(lack.back))
+        now = replace(kept, vanished=UidRanges.merged((*vanished, *UidRanges.of(gone - doomed))))
         changed = {
             folder.key: replace(
                 folder,
@@ -202,10 +209,10 @@ class Missed:
         }
         operations: list[Operation] = lack.recorded.reduced(now) if now != entry else []
         for key, news in into.items():
-            to = with_all_flags(changed.get(key, self._rows[key].folder))
+            to = changed.get(key, self._rows[key].folder)
             uids = UidRanges.of(news.values())
             moving = UidRanges.merged((*to.moving, *uids))
-            changed[key] = replace(to, todo=to.todo.without(uids), moving=moving)
+            changed[key] = with_flags_of_moved(replace(to, todo=to.todo.without(uids), moving=moving))
             operations.append(move_operation(key, to.epoch, folder.target_name, _renamed(entry, news)))
         if operations or doomed:
             self._commit(changed, operations)
@@ -217,8 +224,7 @@ class Missed:
         missed = UidRanges(UidRanges.of(unsettled)[:RANGES_MOST])
         now = replace(folder, suspected=False, missed=missed, withheld=withheld, planned_in=self.pass_no)
         if key in self._gone:
-            none = UidRanges()
-            now = replace(now, gone=True, why=_GONE, todo=none, unverified=none, reconsider=0, flags_from=0)
+            now = replace(now, gone=True, why=_GONE, flags_from=0)
         if now != folder:
             self._commit({key: now}, [])
 
@@ -227,14 +233,16 @@ class Missed:
         self._rows.update((v.folder.key, v) for v in self.folders.commit(self.mailbox, some, operations))
 
 
-def _as_many(lacks: Iterable[_Lack]) -> Iterator[_Lack]:
-    """As many as are looked for in one pass."""
-    number = 0
+def _as_many(lacks: Iterable[_Lack]) -> tuple[list[_Lack], Counter[str]]:
+    """As many as are looked for in one pass, and how many messages more are missed, by the folder's key."""
+    some, more, number = list[_Lack](), Counter[str](), 0
     for lack in lacks:
-        yield lack
+        if number < MISSED_MOST:
+            some.append(lack)
+        else:
+            more[lack.key] += len(lack.uids)
         number += len(lack.uids)
-        if number >= MISSED_MOST:
-            return
+    return some, more
 
 
 def _renamed(entry: Entry, news: Mapping[int, int]) -> Entry:

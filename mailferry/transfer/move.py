@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from mailferry.errors import FolderGone
 from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.state.folders import NO_WINDOW, Claim, Window
-from mailferry.state.ledger import entry_operations
+from mailferry.state.ledger import Ledger, entry_operations
 from mailferry.state.moves import Move, Moves
 from mailferry.state.uids import UidPair, UidRange, UidRanges
 from mailferry.transfer.ends import Ends
@@ -22,13 +22,15 @@ class MoveIn:
 
     What is about to be moved is written down first, as before an APPEND, so that a crash leaves it in doubt. A message
     that the target's user has moved or deleted meanwhile is left where it is, or isn't, from then on without a target
-    UID in the ledger. Where the old folder is gone or
-    has other UIDs by now, nothing is known of its messages: those are copied as new ones, and so they are where the
-    target can move nothing (neither MOVE, RFC 6851, nor UIDPLUS, RFC 4315), which leaves the old ones where they are.
+    UID in the ledger. Where the old folder is gone or has other UIDs by now, nothing is known of its messages: those
+    are copied as new ones, and so they are where the target can move nothing (neither MOVE, RFC 6851, nor UIDPLUS,
+    RFC 4315), which leaves the old ones where they are. What a broken line left in doubt and was found to have arrived
+    is in the ledger already, and stays in `moving` until its original is certain to be gone.
     """
 
     claim: Claim
     ends: Ends
+    ledger: Ledger
     moves: Moves
     seconds: float
     stop: Callable[[], bool]
@@ -36,16 +38,19 @@ class MoveIn:
     def run(self) -> None:
         """Raises what servers and storage raise."""
         folder = self.claim.folder
-        for number, move in enumerate(self.moves.into(self.claim.mailbox, folder.key, folder.epoch)):
+        where = (self.claim.mailbox, folder.key, folder.epoch)
+        settled = self.ledger.entries(*where, folder.moving[0].first)
+        arrived = UidRanges.of(uid for entry in settled for uid in entry.uids() if folder.moving.holds(uid))
+        for number, move in enumerate(self.moves.into(*where)):
             if number and self.stop():
                 return
             self.claim.hold(self.seconds)
-            self._carry_out(move)
+            self._carry_out(move, arrived)
         if self.claim.folder.moving:  # nothing of it is left to be moved
             self._copy_instead(self.claim.folder.moving)
 
-    def _carry_out(self, move: Move) -> None:
-        moving = self.claim.folder.moving
+    def _carry_out(self, move: Move, arrived: UidRanges) -> None:
+        moving = self.claim.folder.moving.without(arrived)
         pairs = tuple(pair for pair in move.entry.copied if moving.holds(pair.source))
         to, place = self._status(), self._opened(move.place)
         known = place is not None and place.uidvalidity == move.entry.target_uidvalidity
@@ -54,7 +59,7 @@ class MoveIn:
             stayed = {pair.target: pair.target for pair in pairs if there.holds(pair.target)}
             self._settle(move, stayed, pairs, move.entry.target_uidvalidity)
         elif known and to and self.ends.target.can_move:
-            self._remove_copied(move)
+            self._remove_copied([pair.target for pair in move.entry.copied if arrived.holds(pair.source)])
             self._move(move, pairs, to)
         else:
             self._copy_instead(UidRanges.of(pair.source for pair in pairs if pair.target))
@@ -71,9 +76,8 @@ class MoveIn:
             return self.ends.target.select(place).status
         return None
 
-    def _remove_copied(self, move: Move) -> None:
+    def _remove_copied(self, arrived: Sequence[int]) -> None:
         """Without MOVE, what has arrived when the line broke may still be where it was too."""
-        arrived = [pair.target for pair in move.entry.copied if not self.claim.folder.moving.holds(pair.source)]
         if arrived and not self.ends.target.moves_whole:
             self.ends.target.expunge(arrived)
 
@@ -118,7 +122,7 @@ class MoveIn:
         self.claim.write(
             replace(
                 folder,
-                moving=folder.moving.without(done),
+                moving=folder.moving.without(UidRanges.of(move.entry.uids())),
                 window=NO_WINDOW,
                 unverified=UidRanges.merged((*folder.unverified, *checked)),
                 counts=replace(counts, messages=max(counts.messages, counts.settled)),

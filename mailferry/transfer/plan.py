@@ -38,6 +38,7 @@ from mailferry.transfer.folder_plan import FolderPlans
 from mailferry.transfer.folder_roles import is_personal, source_roles
 from mailferry.transfer.measure import Measures
 from mailferry.transfer.missed import Missed
+from mailferry.transfer.reuse import reuses_uids
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -116,7 +117,8 @@ class Plans:
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
             maker = FolderMaker(ends, plan.rules, given)
             statuses = {folder.name: folder.status for folder in there}
-            look = _Look(ends, statuses, maker, mailbox.source_id, batch.selection if batch else EVERYTHING)
+            selection = batch.selection if batch else EVERYTHING
+            look = _Look(mailbox, ends, statuses, maker, selection, self.ledger)
             unplanned = ((order, mapping) for order, mapping in enumerate(mappings) if not rows.planned(mapping.source))
             for some in batched(unplanned, _AT_ONCE, strict=False):
                 new = (mapping for _, mapping in some if not mapping.excluded and not rows.get(mapping.source))
@@ -202,11 +204,12 @@ class _Rows:
 class _Look:
     """What both ends show: by what their LIST has told where it has, so that an unchanged folder costs nothing."""
 
+    mailbox: Mailbox
     ends: Ends
     listed_there: MappingABC[bytes, FolderStatus | None]
     maker: FolderMaker
-    source_id: str
     selection: Selection
+    ledger: Ledger
 
     def folder(self, before: Folder | None, mapping: Mapping, order: int) -> Folder | None:
         """The folder with what this pass has to settle; None when it needs no row, or has gone since it was listed.
@@ -222,7 +225,7 @@ class _Look:
         if status is None:
             return None
         folder = replace(folder, cut_off=self.ends.source.profile.cut_off(status.messages))
-        if folder.epoch_no and folder.uidvalidity == status.uidvalidity and folder.source == self.source_id:
+        if self._lives_on(folder, status):
             return with_suspicion(with_changed_flags(with_new_messages(folder, status), status), folder, status)
         try:
             name, folder = self.maker.made(folder)
@@ -231,7 +234,17 @@ class _Look:
             return replace(folder, refused=True, why=why, counts=Counts(messages=status.messages))
         known = name in self.listed_there
         there = (self.listed_there[name] or self.ends.target.status(name)) if known else _JUST_CREATED
-        return replace(new_epoch(folder, status, there), source=self.source_id, target_name=name)
+        return replace(new_epoch(folder, status, there), source=self.mailbox.source_id, target_name=name)
+
+    def _lives_on(self, folder: Folder, status: FolderStatus) -> bool:
+        """Whether the folder's UIDs still mean the same messages."""
+        known = folder.epoch_no and folder.uidvalidity == status.uidvalidity
+        if not known or folder.source != self.mailbox.source_id:
+            return False
+        if status.uidnext >= folder.known_next:
+            return True
+        entries = self.ledger.entries(self.mailbox.id, folder.key, folder.epoch)
+        return not reuses_uids(self.ends.source, status.uidnext, entries)
 
     def _status(self, listed: ListedFolder, folder: Folder) -> FolderStatus | None:
         try:

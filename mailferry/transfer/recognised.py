@@ -7,13 +7,19 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailferry.imap.identity import fingerprint
-from mailferry.imap.values import Identity
+from mailferry.imap.dates import instant_of
+from mailferry.imap.identity import fingerprint, fingerprint_of, header_in
+from mailferry.imap.values import Identity, Message
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.flag_sets import FlagSets, flag_sets
 from mailferry.state.ledger import Entry
 from mailferry.state.uids import UidPair
 from mailferry.transfer.flag_merge import followed
+
+
+def fingerprint_of_message(message: Message) -> int:
+    """The fingerprint of a message that has been read."""
+    return fingerprint_of(header_in(message.body), len(message.body), instant_of(message.internaldate))
 
 
 @dataclass(slots=True)

@@ -107,9 +107,9 @@ def test_a_mailbox_is_operated_on(
     expect(page.get_by_role("region", name="Time line")).to_contain_text("by HTTP API")
 
 
-@pytest.mark.parametrize("label", ["Start", "Complete", "Validate again"])
+@pytest.mark.parametrize("label", ["Start", "Complete", "Sync now", "Validate again"])
 def test_every_operation_is_asked_for_by_its_name(open_page: Open, app: Site, label: str) -> None:
-    operation = {"Validate again": "revalidate"}.get(label, label.lower())
+    operation = {"Validate again": "revalidate", "Sync now": "sync"}.get(label, label.lower())
     prepared(app, f"each-{operation}", Status.SYNCED)
     page = open_page(f"#/batches/each-{operation}")
     answer = {"batch": "b", "operation": operation, "changed": 0, "unchanged": {"Synced, as it was": 1}}

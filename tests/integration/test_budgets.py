@@ -183,6 +183,34 @@ def test_what_was_read_counts_until_its_time_is_over() -> None:
     assert account.reserve([500_000, 500_000], 0) == 2
 
 
+def test_a_message_larger_than_the_budget_does_not_wait_for_ever_where_others_read_all_the_time() -> None:
+    time = Time()
+    budgets = Budgets(memory_storage(time), time)
+    large, others = (budgets.account("h:993", name, Budget(1, Per.HOUR, Of.ENDPOINT)) for name in ("large", "others"))
+    others.add(990_000)
+    for _ in range(3):
+        with pytest.raises(BudgetSpent) as raised:
+            large.reserve([1_500_000], 0)
+        assert raised.value.delay
+        time.move_to(time() + timedelta(seconds=raised.value.delay + 1))
+        if others.spent <= 500_000:
+            break
+    others.add(50_000)
+    assert large.reserve([1_500_000], 0) == 1
+    with pytest.raises(BudgetSpent):
+        others.reserve([1], 0)
+
+
+def test_bytes_that_a_clock_far_ahead_has_written_down_are_not_counted_for_longer() -> None:
+    time, ahead = Time(), Time()
+    ahead.move_to(time() + timedelta(days=400))
+    storage = memory_storage(time)
+    wrong = Budgets(storage, ahead).account("h:993", "m", Budget(1, Per.HOUR))
+    assert wrong.reserve([900_000], 0) == 1
+    account = Budgets(storage, time).account("h:993", "m", Budget(1, Per.HOUR))
+    assert account.reserve([900_000], 0) == 1
+
+
 def test_workers_at_once_do_not_read_more_than_there_is() -> None:
     time = Time()
     budgets = Budgets(memory_storage(time), time)

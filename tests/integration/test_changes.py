@@ -57,9 +57,9 @@ def servers(
     }[request.param]
 
 
-def synced(source: Dovecot, target: Dovecot, user: str, options: str | None = None) -> Engine:
+def synced(source: Dovecot, target: Dovecot, user: str, options: str | None = None, **settings: str) -> Engine:
     """Six messages in each of three folders, carried."""
-    engine = engine_between(source, target)
+    engine = engine_between(source, target, **settings)
     folders = [INBOX] * MESSAGES + [ARCHIVE] * MESSAGES + [OTHER] * MESSAGES
     fill_user(source, user, [replace(simple(number, folder), flags=()) for number, folder in enumerate(folders)])
     engine.drop("batch", csv_of(user), options)

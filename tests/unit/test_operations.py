@@ -33,7 +33,7 @@ from tests.support.batch_of_three import (
 from tests.support.engine import Engine, csv_of
 
 PAUSE, RESUME, STOP, RETRY = Operation.PAUSE, Operation.RESUME, Operation.STOP, Operation.RETRY
-START, REVALIDATE = Operation.START, Operation.REVALIDATE
+START, REVALIDATE, SYNC = Operation.START, Operation.REVALIDATE, Operation.SYNC
 
 
 @pytest.fixture
@@ -81,6 +81,8 @@ def test_a_paused_batch_runs_no_more_and_resumed_it_goes_on_in_its_order(engine:
         ((STOP,), RETRY, {"Stopped, not failed": 3}),
         ((), START, {"Validating, not only validated": 1, "Queued, not only validated": 2}),
         ((PAUSE,), START, {"paused: resume it first": 3}),
+        ((), SYNC, {"Validating, not Synced": 1, "Queued, not Synced": 2}),
+        ((PAUSE,), SYNC, {"Stopped, not Synced": 3}),
         ((STOP,), REVALIDATE, {"stopped: resume it first": 3}),
     ],
 )
@@ -95,6 +97,15 @@ def test_an_operation_that_has_nothing_to_do_says_why(
         statuses(engine),
         [len(Mailboxes(engine.storage).history(mailbox_id(each))) for each in (A, B, C)],
     )
+
+
+def test_what_is_synced_gets_a_pass_on_request_and_the_rest_keeps_its_place(engine: Engine) -> None:
+    passes(engine).finish(begin(engine, A))
+    assert run(engine, SYNC) == Done("batch", SYNC, 1, {"Queued, not Synced": 2})
+    assert statuses(engine) == ["Queued"] * 3
+    assert box(engine, A).why == "Waiting for its turn. A pass on request, for what is new."
+    passes(engine).finish(begin(engine, B))
+    assert jobs(engine)[-1][0] == mailbox_id(A)  # incremental passes go before first ones
 
 
 def test_what_was_stopped_stays_so_when_its_batch_is_resumed_until_it_is_resumed_itself(engine: Engine) -> None:

@@ -38,6 +38,13 @@ const OPERATIONS = {
       "The mailbox stands in line again and goes on where it failed. Mend the cause first, or it fails again."],
     wanted: (has) => has("Failed", "IncrementalFailed"),
   },
+  sync: {
+    label: "Sync now",
+    done: "to be synced",
+    does: ["Mailboxes that are Synced stand in line for a pass that carries what is new at the source, instead of waiting for the night.",
+      "The mailbox stands in line for a pass that carries what is new at the source, instead of waiting for the night."],
+    wanted: () => false,
+  },
   complete: {
     label: "Complete",
     done: "to be completed",
@@ -71,7 +78,7 @@ const OPERATIONS = {
   },
 };
 
-const ORDER = ["start", "resume", "retry", "pause", "complete", "revalidate", "stop", "remove"];
+const ORDER = ["start", "resume", "retry", "pause", "complete", "sync", "revalidate", "stop", "remove"];
 
 export const batchOperations = (found, context) =>
   toolbar({ kind: 0, name: found.batch, path: path("batches", found.batch), statuses: [...Object.keys(found.by_status), ...Object.keys(found.by_held)] }, context);

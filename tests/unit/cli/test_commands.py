@@ -42,8 +42,8 @@ def at_each_sleep(monkeypatch: pytest.MonkeyPatch, module: str, do: Callable[[],
     monkeypatch.setattr(f"mailferry.cli.{module}.time", clock)
 
 
-def taking_in(engine: Engine) -> Callable[[], object]:
-    return lambda: engine.services.intake.take("berlin.csv")
+def taking_in(engine: Engine, file: str = "berlin.csv") -> Callable[[], object]:
+    return lambda: engine.services.intake.take(file)
 
 
 def test_a_batch_is_dropped_with_its_options_and_taken_in(
@@ -80,6 +80,20 @@ def test_a_drop_says_which_rows_cannot_run(
     assert "Rows that can run: 2" in ran.out
     assert "Rows that can't run: 1" in ran.out
     assert "EmailAddress" in ran.out
+
+
+def test_rows_that_only_intake_refuses_are_told(
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_each_sleep(monkeypatch, "files", taking_in(engine))
+    run("drop", str(csv))
+    at_each_sleep(monkeypatch, "files", taking_in(engine, "second.csv"))
+    ran = run("drop", str(csv), "--name", "second")
+    assert ran.code == 6
+    assert "Rows that can run: 0" in ran.out
+    assert "report second fetches intake.csv" in ran.out
+    assert "Rows of its CSV that were not taken in: 2" in run("status", "second").out
+    assert "Rows of its CSV that were not taken in: 2" in " ".join(run("status").out.split())
 
 
 def test_a_drop_that_intake_refuses_says_why(
@@ -175,7 +189,7 @@ def test_a_batch_is_paused_and_resumed(app: App, engine: Engine, run: Run) -> No
         "changed": 2,
         "unchanged": {},
     }
-    assert "2 not: paused already." in run("pause", "berlin").out
+    assert "Unchanged: 2 (paused already)." in run("pause", "berlin").out
     assert run("resume", "berlin", "--mailbox", ANNA.upper(), "--json").document["changed"] == 1
     held = {address: Mailboxes(engine.storage).get(line.mailbox) for address, line in engine.lines("berlin").items()}
     assert {address: bool(mailbox and mailbox.stopped) for address, mailbox in held.items()} == {ANNA: False, BOB: True}

@@ -74,6 +74,15 @@ def test_the_validation_of_a_batch_shows_what_is_not_ready_first(run: Run) -> No
         assert words in ran.out
 
 
+def test_the_same_cause_again_is_only_pointed_at(run: Run) -> None:
+    rows = [{**BROKEN, "address": f"{name}@example.com", "why": "No host"} for name in ("zoe", "bob", "eve")]
+    with scripted({SHOWN: [Answer(body={**VALIDATION, "rows": rows})]}) as script:
+        ran = run("validate", "berlin", "--url", script.url)
+    assert ran.out.count("No host. Ask Bob.") == 1
+    assert ran.out.count("as above") == 2
+    assert ran.out.index("bob@") < ran.out.index("eve@") < ran.out.index("zoe@")
+
+
 def test_a_csv_is_dropped_for_validation_only_and_the_new_findings_are_awaited(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +98,7 @@ def test_a_csv_is_dropped_for_validation_only_and_the_new_findings_are_awaited(
         put_options: [Answer(201, placed)],
         put_csv: [Answer(201, placed)],
         "GET /api/files/berlin.csv": [Answer(404, {"error": "taken in"})],
+        "GET /api/batches/berlin": [Answer(body={"refused_rows": 0})],
     }
     with scripted(answers) as script:
         ran = run("validate", str(csv), "--json", "--url", script.url)
