@@ -164,7 +164,7 @@ class Chunks:
         def copy(claim: Claim, ends: Ends) -> None:
             limits, stop, made = self.passes.limits, progress.over, progress.made
             seconds = limits.lease_seconds / 3
-            if claim.folder.moving and not claim.folder.window.uids:
+            if claim.folder.has_mail and claim.folder.moving and not claim.folder.window.uids:
                 MoveIn(claim, ends, self.ledger, self.moves, seconds, stop).run()
             elif claim.folder.flags_from and not claim.folder.has_mail:
                 FlagSync(claim, ends, self.ledger, seconds=seconds, stop=stop).run()

@@ -100,10 +100,11 @@ def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:
     return replace(folder, flags_from=1, flags_modseq=source.modseq)
 
 
-def with_flags_of_moved(folder: Folder) -> Folder:
-    """The folder into which messages have moved from another one, with flags that may be others than there."""
-    if folder.settled or folder.flags_from:
-        return folder  # they are compared anyway: to the folder they are new
+def with_all_flags(folder: Folder) -> Folder:
+    """The folder with all flags to compare, unless a comparison is due already: what moves here was carried with those
+    it had elsewhere, and in a new folder nothing has changed since."""
+    if folder.flags_from:
+        return folder
     return replace(folder, flags_from=1, flags_modseq=folder.modseq, modseq=0)
 
 

@@ -25,7 +25,7 @@ from mailferry.state.ledger import Entry, Ledger, Recorded
 from mailferry.state.moves import move_operation
 from mailferry.state.storage import Operation
 from mailferry.state.uids import UidPair, UidRange, UidRanges
-from mailferry.transfer.epoch import with_flags_of_moved
+from mailferry.transfer.epoch import with_all_flags
 
 log = logging.getLogger(__name__)
 
@@ -209,10 +209,10 @@ class Missed:
         }
         operations: list[Operation] = lack.recorded.reduced(now) if now != entry else []
         for key, news in into.items():
-            to = changed.get(key, self._rows[key].folder)
+            to = with_all_flags(changed.get(key, self._rows[key].folder))
             uids = UidRanges.of(news.values())
             moving = UidRanges.merged((*to.moving, *uids))
-            changed[key] = with_flags_of_moved(replace(to, todo=to.todo.without(uids), moving=moving))
+            changed[key] = replace(to, todo=to.todo.without(uids), moving=moving)
             operations.append(move_operation(key, to.epoch, folder.target_name, _renamed(entry, news)))
         if operations or doomed:
             self._commit(changed, operations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from mailferry.errors import FolderGone
 from mailferry.imap.values import FolderStatus
@@ -25,7 +26,8 @@ class MoveIn:
     UID in the ledger. Where the old folder is gone or has other UIDs by now, nothing is known of its messages: those
     are copied as new ones, and so they are where the target can move nothing (neither MOVE, RFC 6851, nor UIDPLUS,
     RFC 4315), which leaves the old ones where they are. What a broken line left in doubt and was found to have arrived
-    is in the ledger already, and stays in `moving` until its original is certain to be gone.
+    is in the ledger (or had gone from the target by then, and is to be copied), and stays in `moving` until its
+    original is certain to be gone.
     """
 
     claim: Claim
@@ -39,8 +41,9 @@ class MoveIn:
         """Raises what servers and storage raise."""
         folder = self.claim.folder
         where = (self.claim.mailbox, folder.key, folder.epoch)
-        settled = self.ledger.entries(*where, folder.moving[0].first)
-        arrived = UidRanges.of(uid for entry in settled for uid in entry.uids() if folder.moving.holds(uid))
+        settled = chain.from_iterable(entry.uids() for entry in self.ledger.entries(*where, folder.moving[0].first))
+        again = filter(folder.todo.holds, folder.moving.uids())
+        arrived = UidRanges.of(uid for uid in chain(settled, again) if folder.moving.holds(uid))
         for number, move in enumerate(self.moves.into(*where)):
             if number and self.stop():
                 return

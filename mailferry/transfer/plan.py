@@ -243,8 +243,8 @@ class _Look:
             return False
         if status.uidnext >= folder.known_next:
             return True
-        entries = self.ledger.entries(self.mailbox.id, folder.key, folder.epoch)
-        return not reuses_uids(self.ends.source, status.uidnext, entries)
+        recorded = self.ledger.recorded(self.mailbox.id, folder.key, folder.epoch)
+        return not reuses_uids(self.ends.source, status.uidnext, (one.entry for one in recorded))
 
     def _status(self, listed: ListedFolder, folder: Folder) -> FolderStatus | None:
         try:

@@ -22,8 +22,8 @@ def reuses_uids(source: SourceMailbox, uidnext: int, entries: Iterable[Entry]) -
     """Whether one of the open folder's newest messages is another than the one that the ledger has by its UID.
 
     To be asked where UIDNEXT went back, to `uidnext`. A server that keeps it to itself seems to do so whenever its last
-    message is deleted; then nothing is found. `entries` is the folder's ledger. A message that looks like another one
-    is read in full, as some servers tell sizes that are wrong.
+    message is deleted; then nothing is found. `entries` is the folder's ledger, with fingerprints. A message that looks
+    like another one is read in full, as some servers tell sizes that are wrong.
     """
     first = max(1, uidnext - _AMONG)
     known = {uid: mark for entry in entries for uid, mark in entry.fingerprints.items() if uid >= first}

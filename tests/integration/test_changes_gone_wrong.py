@@ -14,6 +14,7 @@ from mailferry.model import Status
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.moves import Moves
+from mailferry.state.uids import UidRanges
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.transfer import missed
 from tests.integration.test_changes import (
@@ -154,6 +155,19 @@ def test_messages_that_come_back_are_known_to_be_there_again(
     assert (engine.line("batch").counts.vanished, engine.line("batch").counts.moved) == (0, 1)
     assert_migrated(source_server, target_server, user)
     assert_ledger(engine, source_server, target_server, user)
+
+
+def test_what_was_on_its_way_into_a_folder_that_is_gone_keeps_nobody_from_deleting_its_mail(
+    source_server: Dovecot, target_server: Dovecot, user: str
+) -> None:
+    engine = synced(source_server, target_server, user, REPLAY)
+    with login(source_server, user) as client:
+        client.delete_folder(named(client, OTHER))
+    next_pass(engine)
+    change_row(engine, OTHER, moving=UidRanges.of([99]))
+    next_pass(engine)
+    assert engine.line("batch").counts.deleted == MESSAGES
+    assert number_in(target_server, user, OTHER) == 0
 
 
 def test_a_source_whose_uids_are_given_again_loses_nothing(
