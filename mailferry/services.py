@@ -135,7 +135,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
-    removal = Removal(mailboxes, folders, batches, reports, validations, clock)
+    removal = Removal(mailboxes, folders, batches, reports, validations, Notices(storage), clock)
     operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
     sync = Sync(batches, admission)
     plans = FolderPlans(check, GmailLabels(homes, labels))

@@ -33,17 +33,17 @@ def validate(api: Api, args: Namespace, out: Output) -> Exit:
         if placed["state"] == "refused":
             cause = f"{placed['file']} is refused: {placed['why']}"
             raise CommandFailed(Exit.REFUSED, cause, "", tuple(placed["problems"]))
-        seen = before["validated"] if before else None
+        seen, refused = before["validated"] if before else None, placed["refused"]
     else:
         batch = args.what
-        seen = None
+        seen, refused = None, 0
         if _validation(api, batch) is None:
             cause = f"{batch!r} was never validated, or there is no such batch."
             raise CommandFailed(Exit.MISSING, cause, f"python -m mailferry validate {batch}.csv does it.")
     found = _finished(api, batch, seen, end, out)
-    whole = {**found, "rows": list(_rows(api, batch)), "next": ""}
+    whole = {**found, "refused_rows": refused, "rows": list(_rows(api, batch)), "next": ""}
     out.give(whole, _view)
-    return Exit.FAILURES if found["failed"] else Exit.OK
+    return Exit.FAILURES if found["failed"] or refused else Exit.OK
 
 
 def _finished(api: Api, batch: str, before: object, end: float, out: Output) -> Document:
@@ -88,6 +88,9 @@ def _view(found: Document) -> RenderableType:
             f"{number(found['oversize'])} too large to carry. {_estimate(found)}"
         ),
     ]
+    if refused := found["refused_rows"]:
+        where = f"python -m mailferry report {found['batch']} fetches intake.csv, which says why."
+        parts.append(plain(f"Rows of the CSV that were not taken in: {number(refused)}. {where}"))
     parts += [advised(f"{advice['about']}: {advice['cause']}", advice["remedy"]) for advice in found["advice"]]
     rows = sorted(found["rows"], key=_rank)
     counts = ("Folders", "Messages", "Data", "Too large", "Takes")

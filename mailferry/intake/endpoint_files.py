@@ -35,6 +35,8 @@ _SUFFIX = ".json"
 _TRY_SECONDS = 10.0
 _TRIES = 8
 
+_STAY = "The batches in elsewhere stay with the server that they began with, until their CSVs are dropped again."
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointFiles:
@@ -113,13 +115,14 @@ class EndpointFiles:
             "addresses": _addresses(endpoint),
             "elsewhere": self._elsewhere(name, endpoint),
         }
+        stay = _STAY if answer["elsewhere"] else ""
         try:
             met, quirks = _met(endpoint)
         except ServerError as error:
-            answer |= {"ok": False, "why": error.cause, "remedy": error.remedy}
+            answer |= {"ok": False, "why": error.cause, "remedy": f"{error.remedy} {stay}".strip()}
         else:
             answer |= {"ok": True, "why": "The server answers. Whether logins work, the option validate shows."}
-            answer |= {"remedy": "", "software": met.software, "identification": met.identification}
+            answer |= {"remedy": stay, "software": met.software, "identification": met.identification}
             answer |= {"greeting": met.greeting, "capabilities": list(met.capabilities), "quirks": quirks}
         self._answer(definition.file, answer)
         self.definitions.write(replace(definition, tested=definition.etag))
@@ -129,7 +132,7 @@ class EndpointFiles:
         return [
             batch.name
             for batch in self.batches.all()
-            if batch.endpoint_name == name and batch.endpoint and batch.endpoint != endpoint.id
+            if batch.endpoint_name == name and batch.endpoint not in ("", endpoint.id) and not batch.closed
         ]
 
     def _answer(self, file: str, answer: dict[str, object]) -> None:

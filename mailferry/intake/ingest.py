@@ -80,7 +80,7 @@ class Intake:
         name = batch_name(file)
         info = self.blobs.info(CONTAINER, file)
         if name is None or info is None:
-            log.info("%s is no CSV, or was taken in before.", file)
+            log.info("%s is no CSV of a batch, or was taken in before.", file)
             return
         with span(INTAKE, batch=name):
             self._take(file, name, info)

@@ -19,6 +19,7 @@ from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
 from mailferry.state.mailboxes import Mailboxes
+from mailferry.state.notices import Notices
 from mailferry.state.validations import Validations
 from mailferry.transfer.deadline import Deadline
 
@@ -39,6 +40,7 @@ class Removal:
     batches: Batches
     reports: Reports
     validations: Validations
+    notices: Notices
     clock: Clock = utc_now
 
     def begin(self, batch: Batch, lines: Sequence[MailboxLine], actor: str) -> None:
@@ -70,6 +72,7 @@ class Removal:
         if batch.removed and gone == len(lines):
             self.reports.forget(name)
             self.validations.remove_summary(name)
+            self.notices.forget(name)
         if batch.removed and self.batches.remove_empty(name):
             log.info("Batch %s is removed.", name)
         elif gone:

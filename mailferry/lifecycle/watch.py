@@ -170,8 +170,8 @@ class Watch:
                 (
                     lambda: self._bring_up_to_date(batch, lines, busy, reporting),
                     lambda: self.completion.look_after(batch, lines),
-                    lambda: self.removal.look_after(batch, lines, removing),
                     lambda: messages.look_after(batch, lines),
+                    lambda: self.removal.look_after(batch, lines, removing),
                 )
             )
 

@@ -31,6 +31,8 @@ KEPT_DAYS = 30
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 _UNANNOUNCED = 120.0
 _WORKING = frozenset({Stage.MEASURING, Stage.PROPOSING, Stage.STARTING})
+#: Stages that a plan leaves only when a person does something, also one whose CSV went away while it was read.
+_WAITING = frozenset({Stage.READING, Stage.PROPOSED})
 _SHOWN = frozenset({Stage.PROPOSED, Stage.STARTING, Stage.STARTED})
 _REMEDY = 'Drop it again, like {"operation": "start"} or {"operation": "start", "batches": ["city-01-pilot"]}.'
 _BODY = 'Send {"batches": ["city-01-pilot"]}, or nothing for all that are left.'
@@ -178,7 +180,7 @@ class Planning:
         for plan in list(self.plans.all()):
             if plan.stage in _WORKING and now - plan.updated > timedelta(seconds=self.stalled_seconds):
                 self._next(plan, plan, 0)
-            elif plan.stage is Stage.PROPOSED and now - plan.updated > timedelta(days=KEPT_DAYS):
+            elif plan.stage in _WAITING and now - plan.updated > timedelta(days=KEPT_DAYS):
                 self.operate(plan.name, PlanOperation.DISCARD)
 
     def _take_unannounced(self, file: str, etag: str) -> None:

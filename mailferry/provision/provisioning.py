@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -120,13 +120,16 @@ class Provisioning:
         """Take in what was dropped, and work on what is under way for about a minute."""
         deadline = Deadline(SECONDS)
         for blob in list(self.blobs.list(CONTAINER, PROVISION)):
-            try:
-                self._take(blob)
-            except Exception:  # one file must not keep the watch from everything else
-                log.exception("%s could not be dealt with; the next round tries again.", blob.name)
+            self._tried(blob, self._take)
         for blob in list(self.blobs.list(REPORTS, PROVISION)):
             if blob.name.endswith(_STATE):
-                self._work(blob.name.removeprefix(PROVISION).removesuffix(_STATE), deadline)
+                self._tried(blob, lambda state: self._work(state, deadline))
+
+    def _tried(self, blob: BlobInfo, work: Callable[[BlobInfo], None]) -> None:
+        try:
+            work(blob)
+        except Exception:  # one file must not keep others from being dealt with
+            log.exception("%s could not be dealt with; the next round tries again.", blob.name)
 
     def _take(self, file: BlobInfo) -> None:
         name = file.name.removeprefix(PROVISION)
@@ -181,7 +184,8 @@ class Provisioning:
         self._write(name, Stage.GOING, lines, "")
         return len(lines)
 
-    def _work(self, name: str, deadline: Deadline) -> None:
+    def _work(self, state: BlobInfo, deadline: Deadline) -> None:
+        name = state.name.removeprefix(PROVISION).removesuffix(_STATE)
         found = self._state(name)
         if found is None or found[0] in (Stage.CHECKED, Stage.DONE):
             return
@@ -194,7 +198,7 @@ class Provisioning:
             work = _Check(self.directory, stock) if stage is Stage.CHECKING else _Go(self.directory, stock)
             blocked = work.run(lines, deadline)
         except (Transient, DirectoryRefused) as error:
-            blocked = f"{error.cause} {error.remedy}".strip()
+            blocked = _told(error)
             log.warning("Provisioning %s waits: %s", name, blocked)
         if not blocked and all(line.state for line in lines):
             stage = Stage.CHECKED if stage is Stage.CHECKING else Stage.DONE
@@ -226,6 +230,11 @@ class Provisioning:
             self.blobs.write(REPORTS, path, intake_csv(found), "text/csv; charset=utf-8")
         else:
             self.blobs.delete(REPORTS, path)
+
+
+def _told(error: MailferryError) -> str:
+    """What keeps all users waiting; it stands in one column, since it is no matter of theirs."""
+    return f"{error.cause.removesuffix('.')}. {error.remedy}".strip()
 
 
 def _again(state: State) -> State:
@@ -291,7 +300,7 @@ class _Go:
                 if isinstance(error, DirectoryRefused) and not error.of_all:
                     lines[place] = replace(lines[place], state=State.FAILED, why=error.cause, remedy=error.remedy)
                 else:
-                    blocked.append(f"{error.cause} {error.remedy}".strip())
+                    blocked.append(_told(error))
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(one, [place for place, line in enumerate(lines) if not line.state]))

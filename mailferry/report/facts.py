@@ -70,7 +70,7 @@ class FolderTally:
             count += 1
             excluded += folder.excluded
             refused += folder.refused
-            if folder.source_messages is not None and folder.target_messages is not None:
+            if folder.source_messages is not None and folder.target_messages is not None and not folder.gone:
                 verified += 1
                 source += folder.source_messages
                 target += folder.target_messages

@@ -6,11 +6,11 @@ admission, so that two admissions at once can't both give away the last slot.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import batched, islice
+from itertools import islice
 
 from mailferry.errors import Conflict
 from mailferry.model import Endpoint
@@ -19,7 +19,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import MailboxJob, send_mailbox_job
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert, delete_rows
 
 TABLE = "endpoints"
 _INDEX = "endpoints"
@@ -201,21 +201,17 @@ class Admission:
                 with suppress(Conflict):
                     self._tables.commit(TABLE, endpoint, [Delete(line.key, etag)])
 
+    def in_line(self, endpoint: str, batch: str) -> frozenset[Ticket]:
+        """The mailboxes of the batch that wait for incremental passes."""
+        rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental=True))
+        return frozenset(from_values(Ticket, row.values) for row in rows)
+
     def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
         """Take these mailboxes of the batch out of the waiting lines."""
         for incremental in (True, False):
             rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental))
             tickets = [row.key for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]
-            for some in batched(tickets, TRANSACTION, strict=False):
-                self._delete(endpoint, some)
-
-    def _delete(self, endpoint: str, tickets: Sequence[str]) -> None:
-        try:
-            self._tables.commit(TABLE, endpoint, [Delete(key) for key in tickets])
-        except Conflict:  # one of them was admitted meanwhile
-            for key in tickets:
-                with suppress(Conflict):
-                    self._tables.commit(TABLE, endpoint, [Delete(key)])
+            delete_rows(self._tables, TABLE, endpoint, tickets)
 
     def release(self, endpoint: str, mailbox: str, pass_no: int) -> None:
         """Take back the slot that the mailbox has for this pass or an earlier one, and admit whoever is next."""

@@ -12,7 +12,7 @@ from mailferry.errors import Conflict
 from mailferry.notify.wanted import Kind
 from mailferry.state.batches import batch_key
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Delete, Insert, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Storage, Upsert, delete_rows
 
 TABLE = "notices"
 _NOTICE = "notice|"
@@ -100,6 +100,11 @@ class Notices:
     def see(self, batch: str, seen: str) -> None:
         """Remember how things were when nothing was left to be done about them."""
         self._tables.commit(TABLE, batch_key(batch), [Upsert(_LOOK, to_values(_Look(seen)))])
+
+    def forget(self, batch: str) -> None:
+        """Delete all that is known of a batch that is being removed."""
+        keys = [row.key for row in self._tables.rows(TABLE, batch_key(batch))]
+        delete_rows(self._tables, TABLE, batch_key(batch), keys)
 
     def held_until(self) -> datetime | None:
         """Until when the sender is asked to wait; None when it never was."""

@@ -13,7 +13,7 @@ from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
 from mailferry.state.batches import LONGEST_NAME, batch_key
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Storage, Upsert, delete_rows
 
 TABLE = "plans"
 _INDEX = "plans"
@@ -143,13 +143,7 @@ class Plans:
 
     def delete_rows(self, name: str, rows: Iterable[PlanRow]) -> None:
         """Delete rows, passwords included, as far as they are still there."""
-        for some in batched(rows, TRANSACTION, strict=False):
-            try:
-                self._tables.commit(TABLE, _partition(name), [Delete(row.key) for row in some])
-            except Conflict:
-                for row in some:
-                    with suppress(Conflict):
-                        self._tables.commit(TABLE, _partition(name), [Delete(row.key)])
+        delete_rows(self._tables, TABLE, _partition(name), (row.key for row in rows))
 
 
 def _partition(name: str) -> str:

@@ -6,9 +6,13 @@ Two implementations keep these promises and pass the same tests: `azure` (Table,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from typing import Protocol
+
+from mailferry.errors import Conflict
 
 #: What a column holds: text up to 32,768 UTF-16 units, 64-bit integers, floats, booleans, bytes up to 64 KiB.
 type Value = str | int | float | bool | bytes
@@ -79,6 +83,17 @@ class Tables(Protocol):
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""
+
+
+def delete_rows(tables: Tables, table: str, partition: str, keys: Iterable[str]) -> None:
+    """Delete these rows of a partition, as far as they are still there."""
+    for some in batched(keys, TRANSACTION, strict=False):
+        try:
+            tables.commit(table, partition, [Delete(key) for key in some])
+        except Conflict:  # somebody else has deleted one of them
+            for key in some:
+                with suppress(Conflict):
+                    tables.commit(table, partition, [Delete(key)])
 
 
 class Queues(Protocol):

@@ -59,6 +59,7 @@ AZ: dict[str, set[str]] = {
     "role definition create": {"--role-definition"},
     "storage account delete": {"--resource-group", "--name", "--yes"},
     "storage account list": {"--resource-group"},
+    "storage blob download": {"--auth-mode", "--account-name", "--container-name", "--name", "--file"},
     "storage blob download-batch": {"--auth-mode", "--account-name", "--source", "--destination"},
     "storage blob upload": {"--auth-mode", "--account-name", "--container-name", "--name", "--file"},
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.model import Status
+from mailferry.state.admission import Admission, Ticket
 from mailferry.state.batches import Batches
 from mailferry.state.mailboxes import mailbox_id
 from tests.support.batch_of_three import (
@@ -57,6 +60,24 @@ def test_before_its_time_a_batch_is_kept_close_and_then_it_is_completed_by_itsel
     engine.services.watch.run()
     assert batch(engine).closed
     assert round_of_the_watch(engine) == []
+
+
+def test_who_waits_already_is_not_put_in_line_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.drop("batch", csv_of(A, B, C), after(engine, hours=1))
+    written: list[int] = []
+    wait = Admission.wait
+
+    def noted(self: Admission, endpoint: str, tickets: Iterable[Ticket], *rest: Any) -> None:
+        some = list(tickets)
+        written.append(len(some))
+        wait(self, endpoint, some, *rest)
+
+    later(engine, minutes=5)
+    monkeypatch.setattr(Admission, "wait", noted)
+    monkeypatch.setattr(Admission, "admit", lambda *_: 0)
+    for _ in range(3):
+        engine.services.watch.run()
+    assert written == [3, 1, 1]
 
 
 def test_at_its_time_a_first_pass_goes_on_and_what_failed_before_is_tried_once_more(engine: Engine) -> None:

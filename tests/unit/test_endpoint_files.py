@@ -170,6 +170,7 @@ def test_another_host_in_mid_migration_waits_for_the_csv_and_loses_nothing(engin
     put(engine, {"host": "imap.new.example"})
     engine.services.watch.run()
     assert answer(engine)["elsewhere"] == ["batch"]
+    assert "until their CSVs are dropped again" in str(answer(engine)["remedy"])
     assert endpoint_of(engine) == Endpoint("imap.old.example")
     engine.drop("batch", csv_of(USER, "b@x.y"))
     assert "just being copied from another source mailbox" in engine.report("batch", "intake.csv")

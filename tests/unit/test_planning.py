@@ -134,6 +134,14 @@ def test_a_plan_that_nobody_starts_is_discarded_after_a_month(world: World) -> N
     assert (world.stage(), world.rows) == (Stage.DISCARDED, [])
 
 
+def test_a_plan_whose_csv_went_away_while_it_was_read_is_discarded_too(world: World) -> None:
+    world.drop()
+    Plans(world.engine.storage).put("city", lambda plan: replace(plan, stage=Stage.READING) if plan else None)
+    world.watch(days=KEPT_DAYS + 1)
+    assert (world.stage(), world.rows) == (Stage.DISCARDED, [])
+    assert SECRET not in world.everything()
+
+
 def test_rows_that_cannot_log_in_are_in_no_batch_and_say_why(world: World) -> None:
     world.fails["u3@old.example"] = LoginRefused("source", "The password is wrong.", "Correct it.")
     world.drop()

@@ -214,6 +214,12 @@ def test_rows_that_can_not_be_used_are_listed_with_a_remedy(world: World, text: 
     assert listed[0]["WhatToDo"]
 
 
+def test_a_state_that_nobody_can_read_keeps_no_other_file_waiting(world: World) -> None:
+    world.storage.blobs.write("reports", "provision/broken/state.json", b"{", "application/json")
+    world.drop(HEADER + rows("anna"))
+    assert world.states == ["would be made"]
+
+
 def test_semicolons_and_american_spelling_will_do(world: World) -> None:
     world.drop("userprincipalname;Display Name;Usage Location;License\nanna@contoso.com;Anna;DE;SPE_E3\n")
     assert world.states == ["would be made"]

@@ -98,12 +98,12 @@ def test_a_csv_is_dropped_for_validation_only_and_the_new_findings_are_awaited(
         put_options: [Answer(201, placed)],
         put_csv: [Answer(201, placed)],
         "GET /api/files/berlin.csv": [Answer(404, {"error": "taken in"})],
-        "GET /api/batches/berlin": [Answer(body={"refused_rows": 0})],
+        "GET /api/batches/berlin": [Answer(body={"refused_rows": 1})],
     }
     with scripted(answers) as script:
         ran = run("validate", str(csv), "--json", "--url", script.url)
-    assert ran.code == 0
-    assert ran.document == {**done, "rows": [ROW, BROKEN], "next": ""}
+    assert ran.code == 6  # a row that was not taken in is not ready either
+    assert ran.document == {**done, "refused_rows": 1, "rows": [ROW, BROKEN], "next": ""}
     order = [what for what, _, _ in script.asked]
     assert order.index(put_options) < order.index(put_csv)
     assert next(body for what, _, body in script.asked if what == put_options) == b'{"validate": true}'

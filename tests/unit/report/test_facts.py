@@ -154,9 +154,18 @@ def test_folders_are_added_up_while_they_pass_by() -> None:
     unknown = replace(there, source_messages=None, excluded=True)
     tally = FolderTally()
     for _ in range(2):
-        passed = list(tally.counted([(LINE, there), (LINE, unknown), (LINE, replace(there, refused=True))]))
-    assert len(passed) == 3
-    assert tally.totals == FolderTotals(3, 2, 1, 1, 6, 10)
+        passed = list(
+            tally.counted(
+                [
+                    (LINE, there),
+                    (LINE, unknown),
+                    (LINE, replace(there, refused=True)),
+                    (LINE, replace(there, gone=True)),
+                ]
+            )
+        )
+    assert len(passed) == 4
+    assert tally.totals == FolderTotals(4, 2, 1, 1, 6, 10)
 
 
 def test_sizes_are_counted_in_classes_without_mailboxes_that_have_not_begun() -> None:

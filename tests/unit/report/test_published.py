@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,13 @@ from mailferry.lifecycle import watch
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Endpoint, Status, Throttled
+from mailferry.notify.wanted import Kind
+from mailferry.report.publish import Reports
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batches
 from mailferry.state.jobs import MailboxJob
 from mailferry.state.mailboxes import Mailbox, Mailboxes
+from mailferry.state.notices import Notice, Notices
 from mailferry.state.progress import Progress
 from tests.support.engine import Engine, csv_of, settings_for
 
@@ -115,7 +119,9 @@ def test_the_time_line_tells_who_did_what(engine: Engine) -> None:
     assert "by jane@contoso.com" in engine.report("berlin", "summary.html").replace("<bdi>", "").replace("</bdi>", "")
 
 
-def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engine) -> None:
+def test_a_removed_batch_leaves_neither_points_nor_messages_for_the_next_of_its_name(engine: Engine) -> None:
+    notices = Notices(engine.storage)
+    notices.claim("berlin", [Notice(Kind.SYNCED, str(number), "", engine.time()) for number in range(250)])
     assert Progress(engine.storage).points("berlin")
     engine.services.operations.run("berlin", Operation.REMOVE, "jane@contoso.com")
     for _ in range(3):
@@ -123,6 +129,7 @@ def test_a_removed_batch_leaves_no_points_for_the_next_of_its_name(engine: Engin
         engine.services.watch.run()
     assert Batches(engine.storage).get("berlin") is None
     assert Progress(engine.storage).points("berlin") == []
+    assert notices.known("berlin") == {}
 
 
 @pytest.mark.parametrize(("prompt", "written_at_once"), [(2, True), (1, False)])
@@ -141,3 +148,35 @@ def test_the_reports_of_a_large_batch_are_written_more_rarely_and_in_the_end(
     engine.time.move_to(engine.time() + timedelta(seconds=600))
     engine.services.watch.run()
     assert json.loads(engine.report("berlin", "summary.json"))["made"] != before
+
+
+def test_a_round_ends_in_time_and_those_whose_reports_have_waited_longest_come_first(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    class AfterOne:
+        """Time for one batch's reports."""
+
+        def __init__(self, _: float) -> None:
+            self.before = len(written)
+
+        def passed(self) -> bool:
+            return len(written) > self.before
+
+    publish = Reports.publish
+
+    def noted(reports: Reports, name: str, last_words: str = "") -> None:
+        publish(reports, name, last_words)
+        written.append(name)
+
+    for name in ("aachen", "zwickau"):
+        engine.drop(name, csv_of(f"anna@{name}.example"))
+    monkeypatch.setattr(watch, "Deadline", AfterOne)
+    monkeypatch.setattr(Reports, "publish", noted)
+    for _ in range(3):
+        for name in ("aachen", "berlin", "zwickau"):
+            lines = Batches(engine.storage).lines(name)
+            Batches(engine.storage).write_lines([replace(line, updated=engine.time()) for line in lines])
+        engine.services.watch.run()
+    assert sorted(written) == ["aachen", "berlin", "zwickau"]
