@@ -135,6 +135,16 @@ def test_a_view_that_can_not_be_loaded_says_so_and_tries_again(open_page: Open) 
     expect(page.get_by_role("link", name="calm")).to_be_visible()
 
 
+def test_an_answer_of_another_version_is_explained(open_page: Open) -> None:
+    page = open_page("#/domains")
+    page.route("**/api/batches/calm*", lambda route: route.fulfill(json={"batch": "calm"}))
+    page.goto(f"{page.url.partition('#')[0]}#/batches/calm")
+    expect(page.get_by_role("alert")).to_contain_text("can't show what the app has answered.")
+    page.unroute("**/api/batches/calm*")
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("calm")
+
+
 @pytest.mark.parametrize(
     ("where", "words"),
     [

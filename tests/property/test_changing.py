@@ -166,7 +166,7 @@ _events: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from([TARGET, TARGET, Target("Microsoft Exchange"), replace(TARGET, told=False)]),
     st.booleans(),

@@ -1,6 +1,6 @@
 // Shows the view that the address names, and keeps it up to date.
 
-import { ask, hasKey, waysIn } from "./api.js";
+import { ask, Failure, hasKey, waysIn } from "./api.js";
 import { h, say, show } from "./dom.js";
 import { atTime } from "./format.js";
 import { head, notice } from "./pieces.js";
@@ -100,7 +100,7 @@ function render() {
   showFrame();
   main.removeAttribute("aria-busy");
   document.title = `${view.title(now, data)} – Mailferry`;
-  if (data !== undefined) show(main, view.render(data, context()));
+  if (data !== undefined) show(main, drawn(view, data));
   else if (failure) show(main, view.failed?.(failure, context()) ?? head({ title: view.title(now) }), failed(failure));
   const stale = data !== undefined && failure;
   show(trouble, stale && h("div", { class: "stale", role: "alert" },
@@ -112,6 +112,17 @@ function render() {
     moved = true;
     scrollTo(0, 0);
     say(document.title);
+  }
+}
+
+/** What the view makes of the data, or words where it can make nothing of it. */
+function drawn(view, data) {
+  try {
+    return view.render(data, context());
+  } catch (error) {
+    console.debug(error);
+    const remedy = "Reload the page: it may be older than the app. If that does not help, please report it.";
+    return [head({ title: view.title(now) }), failed(new Failure(0, "This page can't show what the app has answered.", remedy))];
   }
 }
 
