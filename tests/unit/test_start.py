@@ -6,55 +6,23 @@ import pytest
 
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.lifecycle.operations import Done
-from mailferry.lifecycle.passes import Passes
-from mailferry.model import Endpoint, Status
+from mailferry.model import Status
 from mailferry.state.admission import Admission
-from mailferry.state.jobs import MAILBOX_JOBS, MailboxJob, read_mailbox_job
-from mailferry.state.mailboxes import Held, Mailbox, Mailboxes, mailbox_id
-from tests.support.engine import Engine, csv_of, settings_for
+from mailferry.state.mailboxes import Held, Mailboxes, mailbox_id
+from tests.support.batch_of_three import A, B, C, batch_of_three, begin, box, jobs, passes, run, running
+from tests.support.engine import Engine, csv_of
 
 VALIDATE = '{"validate": true}'
-A, B, C = "a@x.y", "b@x.y", "c@x.y"
 
 
 @pytest.fixture
 def engine() -> Engine:
     """Of three mailboxes `a` is validated, `b` being validated, and `c` waits for it."""
-    engine = Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993), SOURCE_MAX_CONCURRENT="1"))
-    engine.drop("batch", csv_of(A, B, C), VALIDATE)
-    assert passes(engine).validated(begin(engine, A), "Validated: …")
+    engine = batch_of_three(VALIDATE)
+    assert passes(engine).validated(box(engine, A), "Validated: …")
     begin(engine, B)
     engine.queues.messages.clear()
     return engine
-
-
-def passes(engine: Engine) -> Passes:
-    return engine.services.chunks.passes
-
-
-def box(engine: Engine, address: str) -> Mailbox:
-    found = Mailboxes(engine.storage).get(mailbox_id(address))
-    assert found is not None
-    return found
-
-
-def begin(engine: Engine, address: str) -> Mailbox:
-    begun = passes(engine).begin(MailboxJob(mailbox_id(address), box(engine, address).pass_no + 1))
-    assert begun is not None
-    return begun
-
-
-def run(engine: Engine, operation: Operation, *addresses: str) -> Done:
-    named = {mailbox_id(address): address for address in addresses} if addresses else None
-    return engine.services.operations.run("batch", operation, "anna", named)
-
-
-def jobs(engine: Engine) -> list[tuple[str, int]]:
-    found = []
-    while body := engine.queues.take(MAILBOX_JOBS):
-        job = read_mailbox_job(body)
-        found.append((job.mailbox, job.pass_no))
-    return found
 
 
 def flags(engine: Engine) -> list[tuple[Status, bool]]:
@@ -63,9 +31,7 @@ def flags(engine: Engine) -> list[tuple[Status, bool]]:
 
 def test_a_validated_mailbox_is_stopped_and_gives_its_slot_to_the_next(engine: Engine) -> None:
     assert (box(engine, A).held, engine.lines("batch")[A].why) == (Held.VALIDATED, "Validated: …")
-    assert [slot.mailbox for slot in Admission(engine.storage).slots(Endpoint("imap.example.com").id)] == [
-        mailbox_id(B)
-    ]
+    assert running(engine) == [mailbox_id(B)]
     engine.services.sync.run()
     engine.services.watch.run()
     assert jobs(engine) == []
