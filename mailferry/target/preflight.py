@@ -37,13 +37,15 @@ _USABLE = frozenset({"Enabled", "Warning"})
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    """A user of the directory; `readable` is False, and the rest empty, when the app may not read users."""
+    """A user of the directory; `readable` is False, and the rest empty, when the app may not read users, and `let_in` too
+    when Graph did not even take its token."""
 
     id: str = ""
     upn: str = ""
     enabled: bool = True
     gigabytes: int = 0
     readable: bool = True
+    let_in: bool = True
 
     @property
     def licensed(self) -> bool:
@@ -52,6 +54,8 @@ class _User:
 
 
 _UNREADABLE = _User(readable=False)
+#: Graph did not take the token (401), which another one may mend: nothing is said of anybody.
+_NOT_LET_IN = _User(readable=False, let_in=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,9 @@ def _user(answer: Answer) -> _User | Transient | None:
     if isinstance(answer, Refused):
         if answer.missing:
             return None
-        return _UNREADABLE if answer.denied else answer.unexpected()
+        if answer.denied:
+            return _NOT_LET_IN if answer.status == 401 else _UNREADABLE
+        return answer.unexpected()
     plans = answer.rows("assignedPlans")
     return _User(
         id=answer.text("id"),
@@ -174,7 +180,7 @@ def _room(user: _User, purpose: str) -> int:
 def _cause(user: _User, purpose: str, *, denied: bool) -> Cause:
     if not denied and not purpose:
         if not user.readable:
-            return Cause.MAILBOX_MISSING
+            return Cause.MAILBOX_MISSING if user.let_in else Cause.NOT_CHECKED
         return Cause.PROVISIONING if user.licensed else Cause.LICENCE_MISSING
     if denied or not user.readable:
         return Cause.NOT_CHECKED
