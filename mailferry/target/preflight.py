@@ -37,8 +37,11 @@ _USABLE = frozenset({"Enabled", "Warning"})
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    """A user of the directory; `readable` is False, and the rest empty, when the app may not read users, and `let_in` too
-    when Graph did not even take its token."""
+    """A user of the directory.
+
+    `readable` is False, and the rest empty, when the app may not read users; `let_in` is False when Graph did not even
+    take its token.
+    """
 
     id: str = ""
     upn: str = ""

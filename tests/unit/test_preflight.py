@@ -217,6 +217,12 @@ def test_a_mailbox_whose_user_may_not_be_looked_at_is_not_checked(preflight: Pre
     assert (facts.cause, facts.purpose, facts.not_permitted) == (Cause.NOT_CHECKED, "shared", ("User.Read.All",))
 
 
+def test_while_graph_takes_no_token_nothing_is_called_missing(preflight: Preflight, stub: GraphStub) -> None:
+    stub.on(f"/users/{ANN}", refusal(401, "InvalidAuthenticationToken", "Access token has expired."))
+    stub.on(f"/users/{ANN}/mailboxSettings", NO_MAILBOX)
+    assert preflight.check_one(ANN).cause is Cause.NOT_CHECKED
+
+
 def test_without_permission_for_users_a_missing_mailbox_is_just_missing(preflight: Preflight, stub: GraphStub) -> None:
     stub.on(f"/users/{ANN}", NO_DIRECTORY)
     stub.on(f"/users/{ANN}/mailboxSettings", NO_MAILBOX)
