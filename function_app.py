@@ -5,6 +5,7 @@ import logging
 import azure.functions as func
 
 from functions.api import blueprint as api
+from functions.batch_jobs import blueprint as batch_jobs
 from functions.dashboard import blueprint as dashboard
 from functions.engine import check_settings, start_telemetry
 from functions.files import blueprint as files
@@ -35,6 +36,7 @@ _BLUEPRINTS = (
     mailbox_jobs,
     folder_jobs,
     plan_jobs,
+    batch_jobs,
     poison,
     sync,
     watch,

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from mailferry.errors import Conflict
 from mailferry.model import MailboxLine, Status
@@ -42,7 +43,8 @@ class Batch:
     options describe the endpoint themselves. `paused`: mailboxes that a CSV brings now are paused, too. `intakes` rises
     when a CSV begins and ends to be taken in, so that nobody closes or removes the batch without it. `closed`: when the
     last mailbox was completed, and its report written for the last time. `removed`: nothing is left but what is being
-    removed. `removals` counts how often lines were taken away: whoever does so raises it.
+    removed. `removals` counts how often lines were taken away: whoever does so raises it. `operations` are
+    those on the batch as a whole, a text as `mailferry.state.batch_operations.operations_text` writes it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Batch:
     replay_deletions: bool = False
     removals: int = 0
     label_categories: bool = False
+    operations: str = ""
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -81,6 +84,13 @@ class Batch:
 def batch_key(name: str) -> str:
     """The partition of a batch: its name, with what Table Storage forbids in keys (`/ \\ # ? %`, controls) escaped."""
     return re.sub(r"[/\\#?%~\x00-\x1f\x7f-\x9f]", lambda found: f"~{ord(found[0]):02x}", name)
+
+
+class VersionedLine(NamedTuple):
+    """A line as it was read, with the ETag to replace it."""
+
+    line: MailboxLine
+    etag: str
 
 
 class Batches:
@@ -134,8 +144,29 @@ class Batches:
 
     def line(self, name: str, mailbox: str) -> MailboxLine | None:
         """One mailbox of the batch, or None."""
+        found = self.versioned_line(name, mailbox)
+        return found.line if found else None
+
+    def versioned_line(self, name: str, mailbox: str) -> VersionedLine | None:
+        """The same, to be replaced."""
         row = self._tables.get(TABLE, batch_key(name), _LINE + mailbox)
-        return _line(row) if row else None
+        return VersionedLine(_line(row), row.etag) if row else None
+
+    def versioned_lines(self, name: str, after: str, most: int) -> list[VersionedLine]:
+        """As `lines_after`, to be replaced."""
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + after)
+        found = (VersionedLine(_line(row), row.etag) for row in rows)
+        return [each for each in found if each.line.mailbox > after][:most]
+
+    def replace_lines(self, name: str, lines: Sequence[VersionedLine]) -> bool:
+        """Write up to 100 lines of the batch over those of these versions; False, with nothing written, when one has
+        changed meanwhile or is gone."""
+        writes = [Replace(_LINE + line.mailbox, {_COLUMN: _text(line)}, etag) for line, etag in lines]
+        try:
+            self._tables.commit(TABLE, batch_key(name), writes)
+        except Conflict:
+            return False
+        return True
 
     def write_lines(self, lines: Iterable[MailboxLine]) -> None:
         """Write the lines of one batch, whatever was there."""
@@ -193,6 +224,21 @@ def _usual() -> dict[str, Value]:
 
 
 _USUAL = _usual()
+
+
+def line_after(line: MailboxLine, mailbox: Mailbox, now: datetime) -> MailboxLine:
+    """The line of a mailbox that was changed by a person, not by work on it: its counts and rates stay."""
+    return replace(
+        line,
+        status=mailbox.status,
+        why=mailbox.why,
+        remedy=mailbox.remedy,
+        since=mailbox.since,
+        updated=now,
+        shredded=mailbox.shredded,
+        held=mailbox.held,
+        to_complete=mailbox.to_complete,
+    )
 
 
 def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> MailboxLine:
