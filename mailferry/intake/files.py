@@ -13,7 +13,7 @@ from mailferry.intake.csv_text import MAX_BYTES as LONGEST_CSV
 from mailferry.intake.ingest import CONTAINER, NO_BATCHES, Intake
 from mailferry.intake.json_object import MAX_BYTES as LONGEST_OPTIONS
 from mailferry.model import Problem
-from mailferry.state.batches import LONGEST_NAME, Batches
+from mailferry.state.batches import LONGEST_NAME, Batches, is_batch_name
 from mailferry.state.storage import BlobInfo, Blobs
 
 _CSV, _OPTIONS = ".csv", ".json"
@@ -127,6 +127,6 @@ def _parts(file: str) -> tuple[str, str]:
         raise FileRefused("A command is no file for this address.", _COMMAND_REMEDY)
     if f"{batch}/" in NO_BATCHES:
         raise FileRefused(f"No batch can have the name {batch}: it is kept for other things.", _NAME_REMEDY)
-    if not 0 < len(batch) <= LONGEST_NAME or batch != batch.strip(". ") or _FORBIDDEN.search(batch):
+    if not is_batch_name(batch) or batch != batch.strip(". ") or _FORBIDDEN.search(batch):
         raise FileRefused(f"{batch[:LONGEST_NAME]!r} is no name for a batch.", _NAME_REMEDY)
     return batch, kind
