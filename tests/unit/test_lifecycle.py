@@ -11,6 +11,7 @@ from mailferry.errors import Busy, LoginRefused
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts, Endpoint, Status
 from mailferry.state.admission import Admission
+from mailferry.state.batches import Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, FolderJob, MailboxJob, read_folder_job
 from mailferry.state.mailboxes import Mailbox, Mailboxes
@@ -74,6 +75,20 @@ def test_a_mailbox_that_waits_for_a_server_is_left_alone(engine: Engine) -> None
     later(engine, 2_000)
     engine.services.watch.run()
     assert engine.queues.depth(FOLDER_JOBS) == 0
+
+
+@pytest.mark.parametrize("at_work", [False, True])
+def test_who_waits_is_shown_as_waiting_though_its_worker_died_or_another_wrote_late(
+    engine: Engine, at_work: bool
+) -> None:
+    batches = Batches(engine.storage)
+    (queued,) = (line for line in batches.lines("batch") if line.mailbox != running(engine).id)
+    late = engine.lines("batch")[running(engine).address]
+    passes(engine).stumble(running(engine), Busy("target", "Throttled.", delay=5_000), progress=False)
+    batches.write_lines([late if at_work else replace(late, status=queued.status, why=queued.why)])
+    engine.services.watch.run()
+    line = engine.lines("batch")[running(engine).address]
+    assert (line.status, line.why) == (Status.SYNCING, "Throttled. Trying again in 5000 seconds (try 1).")
 
 
 def test_a_mailbox_that_was_admitted_but_never_planned_is_planned(engine: Engine) -> None:
