@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailferry.errors import Busy, LoginRefused
+from mailferry.errors import Busy, LoginInDoubt, LoginRefused
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts, Endpoint, Status
 from mailferry.state.admission import Admission
@@ -122,6 +122,23 @@ def test_growing_waits_end_in_failure_with_the_cause(engine: Engine) -> None:
 def test_progress_starts_the_count_of_tries_anew(engine: Engine) -> None:
     for _ in range(20):
         assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=True) == 15
+
+
+def test_hours_in_which_the_target_was_down_do_not_count_when_the_source_stumbles_once(engine: Engine) -> None:
+    for _ in range(20):
+        passes(engine).stumble(running(engine), Busy("target", "Throttled."), progress=False)
+    assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=False) == 15
+    assert "Busy. Trying again in 15 seconds (try 1 of 5)." in running(engine).why
+    passes(engine).stumble(running(engine), Busy("target", "Throttled."), progress=False)
+    assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=False) == 30
+
+
+def test_logins_refused_while_it_might_have_been_an_outage_count_once_it_was_none(engine: Engine) -> None:
+    for _ in range(20):
+        assert passes(engine).stumble(running(engine), LoginInDoubt("target", "No."), progress=False)
+    refused = LoginRefused("target", "No.")
+    refused.retry = True
+    assert passes(engine).stumble(running(engine), refused, progress=False) is None
 
 
 def test_what_needs_a_person_fails_at_once(engine: Engine) -> None:
