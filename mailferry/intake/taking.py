@@ -68,6 +68,7 @@ def updated(known: Mailbox, fresh: Mailbox, taken: Taken) -> Mailbox:
         way=fresh.way,
         not_before=None,
         failures=0,
+        strikes=0,
         updated=fresh.updated,
     )
     if known.active:  # a validation that is no longer asked for goes on as the first pass
