@@ -109,7 +109,7 @@ def _spf(found: Records, expected: Expected) -> Verdict:
         said = (
             State.OLD,
             "Mail that Microsoft 365 sends for this domain fails SPF.",
-            f"Put {' '.join(lacking)} in the record before its all, and take the old server out once nothing comes from "
+            f"Put {' '.join(lacking)} in the record, before all, and take the old server out once nothing is sent from "
             "there.",
         )
     else:
