@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -314,3 +314,28 @@ def test_no_message_may_be_wanted_that_is_larger_than_any_that_goes_over(engine:
     engine.drop("batch", csv_of(*users(1)), json.dumps({"largest_message": "1 MB"}))
     assert "$.largest_message" in engine.report("batch", "intake.csv")
     assert "1,000,000" in engine.report("batch", "intake.csv")
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "2204-06-01"])
+def test_a_day_that_is_still_to_come_would_leave_every_message_out_and_is_refused(engine: Engine, day: str) -> None:
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"messages_after": day}))
+    assert csv_is_there(engine)
+    assert f"$.messages_after is {day}, which is still to come" in engine.report("batch", "intake.csv")
+
+
+def test_today_is_no_day_to_come_anywhere_on_earth(engine: Engine) -> None:
+    engine.time.move_to(datetime(2100, 6, 1, 11, tzinfo=UTC))
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"messages_after": "2100-06-02"}))
+    assert not csv_is_there(engine)
+
+
+def test_options_that_were_refused_for_their_time_are_not_kept_for_the_next_csv(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"priority": 3}))
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"complete_after": "2020-01-01T00:00Z"}))
+    assert csv_is_there(engine)
+    engine.storage.blobs.delete("batches", "batch.json")
+    engine.drop("batch", csv_of(*users(1)))
+    assert not csv_is_there(engine)
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert batch.priority == 3
