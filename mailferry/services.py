@@ -176,7 +176,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             storage.blobs,
             clock,
         ),
-        poison=Poison(passes, folders, storage.queues),
+        poison=Poison(passes, folders, planning, storage.queues),
         status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,

@@ -22,6 +22,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "poisoned_plan_job": {"type": "queueTrigger", "queueName": "plan-jobs-poison"},
     "send_test_message": {
         "type": "httpTrigger",
         "route": "domains/{domain}/test-message",
@@ -133,7 +134,7 @@ def test_a_chunk_ends_long_before_the_platform_ends_it_and_every_invocation_has_
     # A message is invisible for ten minutes, whatever host.json says: a function that ran longer would run twice.
     assert timeout <= 600
     queues = HOST["extensions"]["queues"]
-    at_once = 5 * (queues["batchSize"] + queues["newBatchThreshold"])
+    at_once = 6 * (queues["batchSize"] + queues["newBatchThreshold"])
     assert at_once <= int(SAMPLE["PYTHON_THREADPOOL_THREAD_COUNT"])
     assert queues["visibilityTimeout"] != "00:00:00"
     assert queues["messageEncoding"] == "base64"
