@@ -15,8 +15,10 @@ from mailferry.report.status import Json
 blueprint = func.Blueprint()
 
 _BUSY = "A CSV of this batch lies there already, and is just being taken in."
-_BUSY_REMEDY = "Try again in some minutes. GET /api/files/{name} says when it is done: 404, it is no longer there."
-_LIST = "GET /api/batches lists the batches, GET /api/batches/{batch}/reports the reports of one."
+_BUSY_REMEDY = (
+    "Try again in some minutes, when it was taken in. If it is there for longer, it was refused: intake.csv says why."
+)
+_LIST = "Check the name against the list of batches, or of the batch's reports."
 
 
 @blueprint.route("files/{name}", trigger_arg_name="request", methods=["PUT"])

@@ -25,7 +25,9 @@ def plan(request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     name = request.route_params["plan"]
     found = services().planning.one(name)
     if found is None:
-        return answer({"error": f"There is no plan {name!r}.", "remedy": "GET /api/plans lists the plans."}, 404)
+        return answer(
+            {"error": f"There is no plan {name!r}.", "remedy": "Check its name against the list of plans."}, 404
+        )
     return answer(found)
 
 

@@ -36,4 +36,6 @@ def _handle(message: func.QueueMessage, handle: Callable[[str], None]) -> None:
     try:
         handle(message.get_body().decode())
     except Exception:
-        log.exception("The poison message %s could not be dealt with; the watch looks after what it was for.", message.id)
+        log.exception(
+            "The poison message %s could not be dealt with; the watch looks after what it was for.", message.id
+        )

@@ -1,4 +1,4 @@
-"""Why an HTTPS service (Entra, Microsoft Graph, Google) gave no answer: its certificate, the handshake, or the network."""
+"""Why an HTTPS service (Entra, Microsoft Graph, Google) gave no answer: certificate, handshake, or network."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _meaning(status: int, url: str, *, told: bool) -> tuple[Exit, str, str]:
         code = Exit.MISSING if told else Exit.UNREACHABLE
         return code, f"{url} has nothing there.", "Check the address, and that the app is as new as this command."
     if status == 429 or status >= 500:
-        return Exit.UNREACHABLE, f"{url} can't answer now ({status}).", "Try again later; GET /api/health says more."
+        return Exit.UNREACHABLE, f"{url} can't answer now ({status}).", f"Try again later; {url}/api/health says more."
     return Exit.REFUSED, f"{url} does not take this ({status}).", ""
 
 

@@ -29,7 +29,7 @@ _NAME_REMEDY = (
     f"Name it <batch>.csv or <batch>.json; a batch has at most {LONGEST_NAME} characters, none of / \\ ? # %, "
     "and neither begins nor ends with a dot or a space."
 )
-_COMMAND_REMEDY = "Call POST /api/batches/{batch}/{operation} instead, which answers at once."
+_COMMAND_REMEDY = "Ask for the operation itself instead: it answers at once."
 
 
 class State(StrEnum):

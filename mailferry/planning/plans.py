@@ -148,7 +148,7 @@ class Planning:
         """
         known = self.plans.get(name)
         if known is None:
-            raise OperationRefused(f"There is no plan {name!r}.", "GET /api/plans lists the plans.")
+            raise OperationRefused(f"There is no plan {name!r}.", "Check its name against the list of plans.")
         wanted = tuple(dict.fromkeys(batches))
         if operation is PlanOperation.START and known.stage is Stage.PROPOSED:
             self._check_there(name, wanted)

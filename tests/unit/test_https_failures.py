@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,8 @@ def _answering(context: ssl.SSLContext | None) -> Iterator[str]:
                     caller.recv(1_000)
                     caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                     return
-                try:
+                with suppress(OSError):  # the caller hangs up over our certificate
                     context.wrap_socket(caller, server_side=True).close()
-                except OSError:  # the caller hangs up over our certificate
-                    pass
 
         thread = threading.Thread(target=serve)
         thread.start()
