@@ -74,9 +74,18 @@ class Api:
         """The document at this path; its parts are escaped here."""
         return _document(self._call("GET", path, params=query))
 
-    def post(self, *path: str) -> Document:
+    def post(self, *path: str, body: Document | None = None) -> Document:
         """What an operation answers."""
-        return _document(self._call("POST", path))
+        return _document(self._call("POST", path, json=body))
+
+    def find(self, *path: str, **query: str | int) -> Document | None:
+        """The document at this path; None when there is none."""
+        try:
+            return self.get(*path, **query)
+        except CommandFailed as failed:
+            if failed.code is Exit.MISSING:
+                return None
+            raise
 
     def put(self, *path: str, data: bytes) -> Document:
         """What taking a file answers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: A request, which only those can make who have come by the HTTP API.
-_REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE) /api|\bwith (GET|POST|PUT)\b")
+_REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE) /api|\bwith (GET|POST|PUT)\b|\((GET|POST|PUT)\)")
 
 
 def _said(file: Path) -> Iterator[str]:
