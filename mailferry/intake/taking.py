@@ -95,7 +95,7 @@ def left(taken: Taken, row: Row, known: Mailbox) -> Problem:
             row.line,
             "EmailAddress",
             f"{row.address} is being removed from the batch.",
-            "Drop the CSV again when GET /api/batches/{batch} no longer lists it.",
+            "Drop the CSV again when its batch no longer lists it.",
         )
     return Problem(
         row.line,
