@@ -83,8 +83,8 @@ def _of_number(mailboxes: int) -> Advice | None:
     return Advice(
         "Size of the batch",
         f"The batch has {mailboxes:,} mailboxes; 50 to 100 are easier to watch and to correct.{most}",
-        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side. Those that "
-        f"go elsewhere: {_MOVE.format(them='them')}. Next time, a plan proposes such batches by itself.",
+        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side. What "
+        f"goes elsewhere: {_MOVE.format(them='it')}. Next time, a plan proposes such batches by itself.",
     )
 
 
