@@ -68,6 +68,7 @@ def updated(known: Mailbox, fresh: Mailbox, taken: Taken) -> Mailbox:
         way=fresh.way,
         not_before=None,
         failures=0,
+        strikes=0,
         updated=fresh.updated,
     )
     if known.active:  # a validation that is no longer asked for goes on as the first pass
@@ -94,7 +95,7 @@ def left(taken: Taken, row: Row, known: Mailbox) -> Problem:
             row.line,
             "EmailAddress",
             f"{row.address} is being removed from the batch.",
-            "Drop the CSV again when GET /api/batches/{batch} no longer lists it.",
+            "Drop the CSV again when its batch no longer lists it.",
         )
     return Problem(
         row.line,

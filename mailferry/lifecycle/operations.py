@@ -72,7 +72,7 @@ class Operations:
         if batch is None:
             raise OperationRefused(
                 f"There is no batch {name!r}.",
-                "GET /api/batches lists the batches; each has a folder in the container reports.",
+                "Check its name against the list of batches; each has a folder in the container reports.",
             )
         rule = RULES[operation]
         if mailboxes is None and (paused := rule.pauses) is not None:
@@ -105,9 +105,7 @@ class Operations:
         found = [line for line in lines if line.mailbox in mailboxes]
         if unknown := set(mailboxes) - {line.mailbox for line in found}:
             cause = f"The batch {batch!r} has no mailbox {mailboxes[min(unknown)]!r}."
-            raise OperationRefused(
-                cause, "GET /api/batches/{batch} and mailboxes.csv among its reports list what it has."
-            )
+            raise OperationRefused(cause, "Check it against the batch's mailboxes; mailboxes.csv has them all.")
         return found
 
     def _changed(self, rule: Rule, named: bool, actor: str, mailbox: Mailbox) -> _Outcome:

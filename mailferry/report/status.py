@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from mailferry.errors import RequestRefused
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.report.consistency import consistency_of
 from mailferry.report.paging import FIRST_PAGE, Asked, Columns
 from mailferry.report.totals import totals_of
@@ -21,6 +21,9 @@ type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 #: What ids of mailboxes look like; others may have what no row key may.
 _ID = re.compile("[0-9a-f]{32}")
 
+_WITH_ERRORS = "SyncedWithErrors"
+#: A mailbox of which all was in the target once.
+_SYNCED = frozenset({Status.SYNCED, Status.INCREMENTAL_FAILED, *COMPLETED})
 #: Statuses of a batch, the first that any of its mailboxes has; Microsoft's words for a batch.
 _RANKS = (
     (Status.SYNCING, "Syncing"),
@@ -28,8 +31,8 @@ _RANKS = (
     (Status.COMPLETING, "Completing"),
     (Status.QUEUED, "Queued"),
     (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
-    (Status.FAILED, "SyncedWithErrors"),
-    (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
+    (Status.FAILED, _WITH_ERRORS),
+    (Status.INCREMENTAL_FAILED, _WITH_ERRORS),
     (Status.STOPPED, "Stopped"),
     (Status.SYNCED, "Synced"),
     (Status.COMPLETED_WITH_WARNINGS, "CompletedWithWarnings"),
@@ -167,9 +170,11 @@ def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
     found = set(statuses)
     if not found:
         return "Failed" if batch.refused else "Empty"
-    if found == {Status.FAILED}:
-        return "Failed"
-    return next(word for status, word in _RANKS if status in found)
+    word = next(word for status, word in _RANKS if status in found)
+    if word == _WITH_ERRORS and not found & _SYNCED:
+        # Such as a batch that was only validated: nothing was synced.
+        return "Stopped" if Status.STOPPED in found else "Failed"
+    return word
 
 
 def _mailbox(line: MailboxLine) -> dict[str, Json]:

@@ -25,10 +25,17 @@ _LINE = "mailbox|"
 
 #: Longest name of a batch, in characters.
 LONGEST_NAME = 200
+#: What may not be in a name: it becomes part of a path and of an address.
+_FORBIDDEN = re.compile(r"[/\\?#%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Lines that a process keeps for screens: about 1.5 KB each.
 _COPIED_MOST = 200_000
 #: Of a batch that asks for none; those of a lower one go first.
 USUAL_PRIORITY = 5
+
+
+def can_be_name(name: str) -> bool:
+    """Whether a batch, or what else is named by its file, can have this name."""
+    return 0 < len(name) <= LONGEST_NAME and name == name.strip(". ") and not _FORBIDDEN.search(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Mailbox:
 
     `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
     `way` is how the source is logged in to: what the sealed password is good for.
+    `failures`: tries without progress since the last, and how many of them are `strikes`, of which it may have only a
+    few: those of errors that may not go on for hours.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
@@ -86,6 +88,7 @@ class Mailbox:
     last_synced: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    strikes: int = 0
     login: str = ""
     note: str = ""
     connections: int = 0
