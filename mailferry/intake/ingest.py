@@ -356,6 +356,12 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if "/" in name or "\\" in name:
+        raise BatchRefused(
+            f"A batch can't be called {name}: dashboard, command line and HTTP API take no name with / or \\ in it.",
+            f"Drop the CSV outside of all folders of the container {CONTAINER}. The folders for plans and users are "
+            f"written {PLANS} and {PROVISION}.",
+        )
     if f"{name}/" in NO_BATCHES:
         raise BatchRefused(f"No batch can have the name {name}: it is kept for other things.", _OTHER_NAME)
     if len(name) > LONGEST_NAME:

@@ -22,6 +22,8 @@ _BATCH_GOOD, _BATCH_MOST = 100, 2_000
 _MANY = 50_000
 _SHOWN = 5
 
+#: An address belongs to one batch.
+_MOVE = "remove {them} (operation remove), and once gone drop {them} in another CSV"
 _LARGER = "Give it a licence with Exchange Online Plan 2 (100 GB), or enable its archive and move old mail there"
 
 
@@ -52,7 +54,7 @@ def for_mailbox(found: Validation) -> str:
     """What to do about one mailbox before it is started; empty for nothing."""
     advice = [f"{_LARGER}, or leave mail out (messages_after, exclude_folders)."] if too_large(found) else []
     if found.bytes >= LARGE:
-        advice.append("Put it into a batch of its own: drop it in another CSV with a later priority.")
+        advice.append(f'Put it into a batch of its own: {_MOVE.format(them="it")} with "priority": 9.')
     if found.too_large:
         advice.append("Its messages that are too large stand in validation-oversize.csv.")
     return " ".join(advice)
@@ -81,7 +83,8 @@ def _of_number(mailboxes: int) -> Advice | None:
     return Advice(
         "Size of the batch",
         f"The batch has {mailboxes:,} mailboxes; 50 to 100 are easier to watch and to correct.{most}",
-        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side.",
+        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side. What "
+        f"goes elsewhere: {_MOVE.format(them='it')}. Next time, a plan proposes such batches by itself.",
     )
 
 
@@ -124,7 +127,8 @@ def _of_large(found: Sequence[tuple[str, Validation]]) -> Advice | None:
     return Advice(
         "Large mailboxes",
         f"{_named(large)} {_has(large)} 10 GB or more.",
-        "Put them into a batch of their own with a later priority, so that they do not hold up the others.",
+        f"Put them into a batch of their own, so that they do not hold up the others: {_MOVE.format(them='them')} with "
+        '"priority": 9.',
     )
 
 

@@ -110,7 +110,7 @@ class Measures:
             note=mailbox.note,
         )
         self.validations.write(mailbox.batch, validation)
-        words = f"Validated: {validation.messages:,} messages in {validation.folders:,} folders. Nothing is copied yet."
+        words = f"Validated: {validation.messages:,} messages in {validation.folders:,} folders. Nothing was copied."
         return self.passes.validated(mailbox, words)
 
 

@@ -198,7 +198,15 @@ def test_a_batch_without_any_source_host_is_refused_naming_the_setting(engine: E
     assert len(engine.lines("batch")) == 1
 
 
-@pytest.mark.parametrize("name", ["sub/folder/b", "100% #1? ü~ [x]", "日本"])
+@pytest.mark.parametrize("name", ["sub/folder/b", "Plans/company", "a\\b"])
+def test_a_name_that_no_address_can_hold_makes_no_batch(engine: Engine, name: str) -> None:
+    engine.drop(name, csv_of("a@x.y"))
+    assert (csv_is_there(engine, name), jobs(engine), engine.lines(name)) == (True, [], {})
+    assert f"A batch can't be called {name}" in engine.report(name, "intake.csv")
+    assert "written plans/ and provision/" in engine.report(name, "intake.csv")
+
+
+@pytest.mark.parametrize("name", ["100% #1? ü~ [x]", "日本"])
 def test_a_batch_may_have_any_name_a_blob_may_have(engine: Engine, name: str) -> None:
     engine.drop(name, csv_of("a@x.y"))
     assert engine.lines(name).keys() == {"a@x.y"}
