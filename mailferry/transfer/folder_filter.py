@@ -50,8 +50,12 @@ def _names_folders(pattern: str) -> bool:
 
 def _covering(patterns: Iterable[str], folder: ListedFolder) -> str:
     """The first pattern that covers the folder, or an empty string."""
-    name = folded("/".join(folder.path))
-    return next((pattern for pattern in patterns if _covers(folded(pattern.strip("/")), name)), "")
+    return next((pattern for pattern in patterns if covers(pattern, folder)), "")
+
+
+def covers(pattern: str, folder: ListedFolder) -> bool:
+    """Whether a pattern means the folder, or one above it."""
+    return _covers(folded(pattern.strip("/")), folded("/".join(folder.path)))
 
 
 def _covers(pattern: str, name: str) -> bool:
