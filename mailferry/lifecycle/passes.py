@@ -137,7 +137,7 @@ class Passes:
             if not found.in_pass(mailbox.pass_no):
                 return None
             done = replace(found, last_synced=self.clock(), failures=0, strikes=0)
-            why = f"{in_target(folders)} {found.note}".strip()
+            why = " ".join(filter(None, (in_target(folders), found.unfit, found.note)))
             if found.status is Status.COMPLETING:
                 warned = bool(warnings(folders))
                 status = Status.COMPLETED_WITH_WARNINGS if warned else Status.COMPLETED
@@ -244,6 +244,11 @@ class Passes:
 
         if changed := self.mailboxes.change(mailbox.id, change):
             self.publish(changed)
+
+    def note_unfit(self, mailbox: Mailbox, words: str) -> None:
+        """Remember which patterns fit no folder, for the words with which the pass ends."""
+        if words != mailbox.unfit:
+            self.mailboxes.change(mailbox.id, lambda found: replace(found, unfit=words))
 
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it

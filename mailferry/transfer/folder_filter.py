@@ -40,9 +40,15 @@ def spelt(patterns: Sequence[str], folders: Sequence[ListedFolder], roles: Mappi
             return paths.get(pattern.casefold(), pattern)
         usual = _usual_name(pattern)
         path = "INBOX" if usual in INBOX_NAMES else paths.get(ROLE_OF_NAME.get(usual, ""), pattern)
-        return pattern if any(_covers(pattern, folder) for folder in folders) else path
+        return pattern if any(covers(pattern, folder) for folder in folders) else path
 
     return {pattern: here(pattern) for pattern in patterns}
+
+
+def means_role(pattern: str) -> bool:
+    """Whether a pattern of an option is a role, or what programs call its folder in any language."""
+    usual = _usual_name(pattern)
+    return pattern.casefold() in ROLE_WORDS or usual in INBOX_NAMES or usual in ROLE_OF_NAME
 
 
 def why_left_out(folder: ListedFolder, include: Patterns, exclude: Patterns) -> str:
@@ -76,10 +82,11 @@ def _names_folders(pattern: str) -> bool:
 
 def _covering(patterns: Patterns, folder: ListedFolder) -> Iterator[str]:
     """What the option says of patterns that cover the folder."""
-    return (said for said, pattern in patterns.items() if _covers(pattern, folder))
+    return (said for said, pattern in patterns.items() if covers(pattern, folder))
 
 
-def _covers(pattern: str, folder: ListedFolder) -> bool:
+def covers(pattern: str, folder: ListedFolder) -> bool:
+    """Whether a shell pattern means the folder, or one above it."""
     pattern, name = folded(pattern.strip("/")), folded("/".join(folder.path))
     if name == pattern or name.startswith(f"{pattern}/"):
         return bool(pattern)
