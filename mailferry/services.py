@@ -10,6 +10,7 @@ from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
+from mailferry.lifecycle.carrying_out import CarryingOut
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.folder_files import FolderFiles
@@ -145,7 +146,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     planning = _planning(settings, storage, intake, admission, keys, clock)
     provisioning = Provisioning(Directory(graph) if graph else None, storage.blobs, clock)
     removal = Removal(mailboxes, folders, batches, reports, validations, Notices(storage), clock)
-    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    carrying_out = CarryingOut(mailboxes, folders, batches, admission, clock)
+    operations = Operations(
+        carrying_out, batches, reports, removal, storage.queues, settings.limits.chunk_seconds, clock
+    )
     sync = Sync(batches, admission)
     plans = FolderPlans(check, GmailLabels(homes, labels))
     return Services(

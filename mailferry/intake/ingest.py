@@ -21,6 +21,7 @@ from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
 from mailferry.state.admission import Admission, Ticket, next_ticket
+from mailferry.state.batch_operations import open_operations
 from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folders
@@ -133,7 +134,7 @@ class Intake:
 
     def _begin(self, name: str, csv: CsvFile, options: BatchOptions, problems: list[Problem]) -> None:
         self.admission.admit(options.endpoint.id)
-        self.reports.publish(name)
+        self.reports.publish_promptly(name)
         batches.taken(name, len(csv.rows), len(problems))
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
@@ -179,6 +180,7 @@ class Intake:
 
     def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
         """Write everything down; returns the rows that were refused."""
+        self._check_stays(self.batches.get(name))
         self.admission.define(options.endpoint)
         endpoint = options.endpoint.id
         data_key = self._batch(name, endpoint, csv, options)
@@ -206,9 +208,15 @@ class Intake:
         )
         if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:
             raise Conflict("The batch was shredded or removed while its CSV was taken in; it is taken in again.")
+        self._check_stays(known)
         if known.paused and not paused:
             raise Conflict("The batch was paused while its CSV was taken in; it is taken in again.")
         return problems
+
+    def _check_stays(self, batch: Batch | None) -> None:
+        """Raises Conflict while a batch is being removed as a whole: what it takes in now would go, too."""
+        if batch and any(asked.operation == "remove" for asked in open_operations(batch.operations)):
+            raise Conflict("The batch is just being removed; its CSV is taken in afterwards.")
 
     def _is_paused(self, name: str) -> bool:
         batch = self.batches.get(name)

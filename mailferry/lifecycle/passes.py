@@ -280,7 +280,7 @@ class Passes:
                 self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
-            self.reports.publish(mailbox.batch)
+            self.reports.publish_promptly(mailbox.batch)
 
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""

@@ -31,6 +31,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     },
     "test_message": {"type": "httpTrigger", "route": "domains/{domain}/test-message", "methods": ["GET"]},
     "work_on_plan": {"type": "queueTrigger", "queueName": "plan-jobs"},
+    "work_on_batch": {"type": "queueTrigger", "queueName": "batch-jobs"},
     "plans": {"type": "httpTrigger", "route": "plans", "authLevel": "FUNCTION", "methods": ["GET"]},
     "plan": {"type": "httpTrigger", "route": "plans/{plan}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "operate_plan": {"type": "httpTrigger", "route": "plans/{plan}/{operation}", "methods": ["POST"]},
