@@ -61,8 +61,8 @@ class Mailbox:
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
-    completed, so that once it is synced its next pass is the last. With `validate`, a pass only looks at both ends and
-    copies nothing, until it is started.
+    completed, so that once it is synced its next pass is the last; `repeated` is the number of a last pass that is done
+    once more. With `validate`, a pass only looks at both ends and copies nothing, until it is started.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Mailbox:
     throttled: Throttled = Throttled()
     to_complete: bool = False
     validate: bool = False
+    repeated: int = 0
 
     @property
     def active(self) -> bool:
