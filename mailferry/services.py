@@ -79,6 +79,7 @@ from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     keys = _keys(settings)
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
-    ledger, admission = Ledger(storage), Admission(storage, clock)
+    ledger, moves, admission = Ledger(storage), Moves(storage), Admission(storage, clock)
     validations = Validations(storage)
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
@@ -163,9 +164,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             storage.queues,
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
+            Unfinished(folders, ledger, moves, settings.limits.lease_seconds),
         ),
         chunks=Chunks(
-            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+            sessions, check, passes, folders, ledger, moves, storage.queues, storage.blobs, categories, clock
         ),
         sync=sync,
         watch=Watch(

@@ -41,9 +41,9 @@ LONGEST_WAIT = 900.0
 #: How a mailbox that is only validated goes on.
 VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
-_WARNED_REMEDY = (
-    "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
-    "the CSV again with this row."
+_ONCE_MORE = (
+    "Waiting for its last pass once more: {messages:,} messages have gone from the source; whether they were deleted "
+    "there or have moved shows when all folders are listed again. "
 )
 #: Stands before the cause when a last pass has failed.
 _NOT_COMPLETED = "Not completed; the next pass, a retry or complete tries again. "
@@ -129,8 +129,9 @@ class Passes:
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
-        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass.
-        Gives the slot to the next in line."""
+        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass. One
+        whose deletions are carried has its last pass twice where the first has missed messages: what was deleted since
+        the pass before is known only then. Gives the slot to the next in line."""
         folders = self._folders(mailbox.id)
 
         def change(found: Mailbox) -> Mailbox | None:
@@ -139,10 +140,12 @@ class Passes:
             done = replace(found, last_synced=self.clock(), failures=0, strikes=0)
             why = " ".join(filter(None, (in_target(folders), found.unfit, found.note)))
             if found.status is Status.COMPLETING:
-                warned = bool(warnings(folders))
-                status = Status.COMPLETED_WITH_WARNINGS if warned else Status.COMPLETED
-                completed = replace(done, sealed="", to_complete=False)
-                return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
+                if missed := self._missed(found, folders):
+                    again = replace(done, repeated=found.pass_no)
+                    return self._with_status(again, Status.QUEUED, f"{_ONCE_MORE.format(messages=missed)}{why}")
+                remedy = warnings(folders)
+                status = Status.COMPLETED_WITH_WARNINGS if remedy else Status.COMPLETED
+                return self._with_status(replace(done, sealed="", to_complete=False), status, why, remedy)
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
             remedy = remedies(folders)
@@ -304,6 +307,13 @@ class Passes:
         """Whether its next pass is the last one: by its own wish, or because the batch's time has come."""
         batch = self.batches.get(mailbox.batch)
         return mailbox.to_complete or (batch is not None and batch.completes(self.clock()))
+
+    def _missed(self, mailbox: Mailbox, folders: Sequence[Folder]) -> int:
+        """Messages that the last pass was the first to miss, where that matters and was not the second one already."""
+        batch = self.batches.get(mailbox.batch)
+        if not (batch and batch.replay_deletions) or mailbox.repeated == mailbox.pass_no - 1:
+            return 0
+        return sum(folder.missed.number for folder in folders if not (folder.withheld or folder.left_out))
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())

@@ -66,10 +66,10 @@ class Mailbox:
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
-    completed, so that once it is synced its next pass is the last. `unfit` says which of the options' patterns fit no
-    folder of it. With `validate`, a pass only looks at both ends and copies nothing, until it is started.
-    `last_operation` is the number of the last operation on its whole batch that was done to it, by which one that comes
-    late or twice is known.
+    completed, so that once it is synced its next pass is the last; `repeated` is the number of a last pass that is done
+    once more. `unfit` says which of the options' patterns fit no folder of it. With `validate`, a pass only looks at
+    both ends and copies nothing, until it is started. `last_operation` is the number of the last operation on its whole
+    batch that was done to it, by which one that comes late or twice is known.
     """
 
     id: str
@@ -109,6 +109,7 @@ class Mailbox:
     validate: bool = False
     unfit: str = ""
     last_operation: int = 0
+    repeated: int = 0
 
     @property
     def active(self) -> bool:
