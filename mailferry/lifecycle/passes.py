@@ -97,14 +97,16 @@ class Passes:
         return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
 
     def planned(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
-        """Record that the folders of the pass are written down."""
+        """Record that the folders of the pass are written down. Another job of the pass may have met an error before
+        this one: its wait is over."""
         status = Status.SYNCING if mailbox.last_synced is None else mailbox.status
         work = sum(folder.has_work for folder in folders)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            return replace(self._with_status(found, status, f"Copying messages of {work} folders."), planned=True)
+            why = f"Copying messages of {work} folders."
+            return replace(self._with_status(found, status, why), planned=True, not_before=None)
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:

@@ -35,7 +35,7 @@ from tests.support.imap_sim.clients import ANN, BODY, Raw, filled, source_at
 def test_a_fault_hits_the_command_it_was_meant_for(fault: Fault, words: str) -> None:
     at = At(2, fault, verb="UID FETCH")
     with SimServer(filled(), faults=Faults(at)) as server:
-        with source_at(server, timeout=0.3) as source:
+        with source_at(server, timeout=1 if isinstance(fault, Stall) else 10) as source:
             source.examine(b"INBOX")
             assert len(source.sizes(1, 3)) == 3
             assert server.faults.happened == []

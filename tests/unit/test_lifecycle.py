@@ -91,6 +91,12 @@ def test_who_waits_is_shown_as_waiting_though_its_worker_died_or_another_wrote_l
     assert (line.status, line.why) == (Status.SYNCING, "Throttled. Trying again in 5000 seconds (try 1).")
 
 
+def test_a_plan_that_succeeds_ends_the_wait_of_another_job_of_the_pass(engine: Engine) -> None:
+    passes(engine).stumble(running(engine), Busy("target", "Down.", delay=900), progress=False)
+    passes(engine).planned(running(engine), [])
+    assert running(engine).not_before is None
+
+
 def test_a_mailbox_that_was_admitted_but_never_planned_is_planned(engine: Engine) -> None:
     passes(engine).fail(running(engine).id, 1, "x", "y")
     engine.queues.messages.clear()
