@@ -79,7 +79,8 @@ class Doubt:
             items = self._changed(window, some, self.ends.source.headline)
             window = self._arrived(window, some, known.told(Entry(copied=some, items=items, bytes=size), some))
         strays = ((uid, identity) for uid, identity in self._strays.items() if not window.taken.holds(uid))
-        found = pair_by_date(lost.values(), strays)
+        estimates = self.ends.target.is_exchange
+        found = pair_by_date(lost.values(), strays, lambda uid: estimates or window.changed.holds(uid))
         for some in batched(found, MOST_ITEMS, strict=False):
             items = self._changed(window, some, lambda uid: Headline("", "", lost[uid].size))
             window = self._arrived(window, some, replace(self._told(some, lost), items=items))
