@@ -18,6 +18,11 @@ class Selection:
     largest: int = 0
 
     @property
+    def by_date(self) -> bool:
+        """Whether a date decides."""
+        return self.after is not None or self.before is not None
+
+    @property
     def words(self) -> str:
         """The options that say so, for reports; empty when everything is wanted."""
         dates = (("messages_after", self.after), ("messages_before", self.before))

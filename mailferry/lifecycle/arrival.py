@@ -28,7 +28,7 @@ _WARNED_REMEDY = (
 def in_target(folders: Sequence[Folder]) -> str:
     """The mailbox's messages in words; what a person must see first stands first."""
     refused, withheld = ([folder for folder in folders if told(folder)] for told in (_is_refused, _is_withheld))
-    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}"
+    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}{_none(folders)}"
     return f"{first}{_carried(total_counts(folders))}"
 
 
@@ -89,6 +89,13 @@ def _shows_only(folders: Sequence[Folder]) -> str:
     if not folders:
         return ""
     return f"The source shows only the newest messages of {_named(folders)}; older ones are not carried. "
+
+
+def _none(folders: Sequence[Folder]) -> str:
+    """Options that fit no folder of this mailbox, so that it looks like an empty one."""
+    if not folders or not all(folder.excluded for folder in folders):
+        return ""
+    return "All its folders are left out, as folders.csv says of each. "
 
 
 def _named(folders: Sequence[Folder]) -> str:

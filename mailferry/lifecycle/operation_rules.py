@@ -69,7 +69,7 @@ class Rule:
 def queued(mailbox: Mailbox, why: str, now: datetime) -> Mailbox:
     """The mailbox as it waits for its turn, for this reason."""
     waiting = mailbox.with_status(Status.QUEUED, f"Waiting for its turn. {why}", "", now)
-    return replace(waiting, held=Held.NOT, not_before=None, failures=0)
+    return replace(waiting, held=Held.NOT, not_before=None, failures=0, strikes=0)
 
 
 def _held(held: Held, mailbox: Mailbox, now: datetime) -> Mailbox:

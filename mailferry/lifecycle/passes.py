@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
+from mailferry.errors import (
+    BudgetSpent,
+    KeyUnavailable,
+    LoginInDoubt,
+    MailboxFull,
+    MailferryError,
+    Transient,
+    is_throttling,
+)
 from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
 from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
@@ -73,6 +81,7 @@ class Passes:
                 refused_words="",
                 not_before=None,
                 failures=0,
+                strikes=0,
             )
 
         begun = self.mailboxes.change(job.mailbox, start)
@@ -109,7 +118,7 @@ class Passes:
             if not (found.in_pass(mailbox.pass_no) and found.validate):
                 return None
             stopped = self._with_status(found, Status.STOPPED, why, VALIDATED_REMEDY)
-            return replace(stopped, held=Held.VALIDATED, failures=0)
+            return replace(stopped, held=Held.VALIDATED, failures=0, strikes=0)
 
         changed = self.mailboxes.change(mailbox.id, change)
         found = changed or self.mailboxes.get(mailbox.id)
@@ -128,8 +137,8 @@ class Passes:
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            done = replace(found, last_synced=self.clock(), failures=0)
-            why = f"{in_target(folders)} {found.note}".strip()
+            done = replace(found, last_synced=self.clock(), failures=0, strikes=0)
+            why = " ".join(filter(None, (in_target(folders), found.unfit, found.note)))
             if found.status is Status.COMPLETING:
                 if missed := self._missed(found, folders):
                     again = replace(done, repeated=found.pass_no)
@@ -165,8 +174,9 @@ class Passes:
 
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
-        throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
-        target, nor a source that gives no more for today; who waits for these lends its slot to another.
+        throttles may do so for hours, and so may Key Vault: that never makes a mailbox Failed, nor counts against it
+        when something else goes wrong afterwards. Nor does a full target, nor a source that gives no more for today;
+        who waits for these lends its slot to another.
         """
         self.told.stumbled(mailbox, error)
         if not error.retry:
@@ -177,10 +187,12 @@ class Passes:
         down = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
         lasting = down or spent
         full = isinstance(error, MailboxFull)
-        if failures > self.limits.retry_attempts and not lasting:
-            self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
+        strikes = (0 if progress else mailbox.strikes) + (not lasting or isinstance(error, LoginInDoubt))
+        if strikes > self.limits.retry_attempts and not lasting:
+            self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {strikes} times)", error.remedy)
             return None
-        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** min(failures - 1, 10))
+        number = failures if lasting else strikes
+        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** min(number - 1, 10))
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
@@ -188,7 +200,7 @@ class Passes:
             now = self.clock()
             full_since = (found.full_since or now) if full else found.full_since
             since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
-            tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
+            tries = f"try {number}" if lasting else f"try {number} of {self.limits.retry_attempts}"
             moment = f"{now + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
             again = f"Trying again at {moment}." if spent else f"Trying again in {wait:.0f} seconds ({tries})."
             why = f"{_sentence(error.cause)}{since} {again}"
@@ -197,6 +209,7 @@ class Passes:
                 why=why,
                 remedy=error.remedy,
                 failures=failures,
+                strikes=strikes,
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
@@ -206,7 +219,7 @@ class Passes:
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
-            self.told.waiting(changed, error, wait, failures)
+            self.told.waiting(changed, error, wait, number)
             if full or spent:
                 self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
@@ -234,6 +247,11 @@ class Passes:
 
         if changed := self.mailboxes.change(mailbox.id, change):
             self.publish(changed)
+
+    def note_unfit(self, mailbox: Mailbox, words: str) -> None:
+        """Remember which patterns fit no folder, for the words with which the pass ends."""
+        if words != mailbox.unfit:
+            self.mailboxes.change(mailbox.id, lambda found: replace(found, unfit=words))
 
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
@@ -265,7 +283,7 @@ class Passes:
                 self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
-            self.reports.publish(mailbox.batch)
+            self.reports.publish_promptly(mailbox.batch)
 
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""

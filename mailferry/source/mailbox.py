@@ -28,7 +28,7 @@ from mailferry.imap.fetch import (
 from mailferry.imap.folder import folder_size, folder_status, list_folders, open_folder
 from mailferry.imap.listing import list_uids
 from mailferry.imap.logged_in import LoggedIn
-from mailferry.imap.quota import storage_used
+from mailferry.imap.quota import storage
 from mailferry.imap.response import number
 from mailferry.imap.values import FolderSize, FolderStatus, Identity, ListedFolder, Login, Message, MessageSize, Server
 from mailferry.source.headline import Headline, headline_of
@@ -147,7 +147,8 @@ class SourceMailbox(LoggedIn):
 
     def storage_used(self) -> int | None:
         """Bytes that count towards the mailbox's quota; None where the server tells none."""
-        return storage_used(self._connection)
+        quota = storage(self._connection)
+        return quota.used if quota else None
 
     def identities(self, uids: Sequence[int]) -> dict[int, Identity]:
         """The identities of these messages of the open folder; those that are gone are left out."""

@@ -56,6 +56,9 @@ _AT_ONCE = 50
 #: Holds nothing that could be adopted; its UIDVALIDITY is learnt when it is opened.
 _JUST_CREATED = FolderStatus(0, 0, 0)
 
+#: Patterns that fit no folder, and are told of a mailbox.
+_MISFITS_MOST = 5
+
 #: Seconds until a plan that met another planner is tried again.
 _AFTER_CONFLICT = 5.0
 
@@ -122,6 +125,8 @@ class Plans:
             if plan is None:
                 return False
             mappings, there = plan.mappings, plan.there
+            told = [misfit.words for misfit in plan.misfits if misfit.told]
+            self.passes.note_unfit(mailbox, " ".join(told[:_MISFITS_MOST]))
             given = chain((mapping.target for mapping in mappings), (folder.path for folder in there))
             maker = FolderMaker(ends, plan.rules, given)
             statuses = {folder.name: folder.status for folder in there}

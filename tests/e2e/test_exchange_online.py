@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from mailferry.model import MailboxLine, Status
+from mailferry.state.admission import Admission
 from mailferry.state.azure import azure_storage
 from mailferry.state.batches import Batches
 from mailferry.state.clock import utc_now
@@ -109,16 +110,35 @@ class Migration:
         lines = self.lines()
         failed = [f"{address}: {line.why}" for address, line in lines.items() if "Failed" in line.status]
         assert not failed, f"nothing of this may fail a mailbox: {failed}"
-        settled = []
         for employee in self._company.employees:
-            line = lines.get(employee.mailbox.address)
-            if line:
+            if line := lines.get(employee.mailbox.address):
                 self._administer(employee, line)
-            if line and line.status is Status.SYNCED and line.counts.messages >= self._company.filled[employee.login]:
-                settled.append(employee)
+        settled = [employee for employee in self._company.employees if self._settled(employee, lines)]
         if more and settled:
             self._company.trickle(self._chance.choice(settled))
         return len(settled) == len(self._company.employees)
+
+    def unsettled(self) -> str:
+        """The mailboxes that are not settled: what screens show of them, and what is true."""
+        lines, now = self.lines(), utc_now()
+        shown = [f"It is {now:%H:%M:%S}."]
+        for employee in self._company.employees:
+            if self._settled(employee, lines):
+                continue
+            line = lines.get(employee.mailbox.address)
+            shown.append(f"{employee.mailbox.address}: {line and (line.status, line.updated, line.counts, line.why)}")
+            mailbox = line and Mailboxes(self._storage).get(line.mailbox)
+            if mailbox:
+                admission = Admission(self._storage)
+                slot = [slot for slot in admission.slots(mailbox.endpoint) if slot.mailbox == mailbox.id]
+                shown.append(f"    {mailbox}, {slot or 'no slot'}")
+        return "\n".join(shown)
+
+    def _settled(self, employee: Employee, lines: Mapping[str, MailboxLine]) -> bool:
+        """Whether all that the employee has got so far has gone over."""
+        line = lines.get(employee.mailbox.address)
+        filled = self._company.filled[employee.login]
+        return line is not None and line.status is Status.SYNCED and line.counts.messages >= filled
 
     def reported(self) -> bool:
         """Whether the reports say how things are now."""
@@ -248,7 +268,7 @@ def carry_through(migration: Migration, mailferry: Deployment, online: ExchangeO
                 print(", ".join(f"{what}: {times}" for what, times in figures.items()))
                 print(hosts.log()[-6_000:])
         missing = [what for what, least in WORST.items() if figures[what] < least]
-        assert not missing, f"the storm was too mild: {missing}"
+        assert not missing, f"the storm was too mild: {missing}\n{migration.unsettled()}"
         calm(migration, hosts, end)
         print(f"all is settled after {time.monotonic() - end + PATIENCE:.0f} s")
         return hosts.log()
@@ -278,8 +298,7 @@ def calm(migration: Migration, hosts: Hosts, end: float) -> None:
         looks += 1
         hosts.look()
         fire(hosts, looks)
-        unsettled = [f"{one.address}: {one.status} {one.why}" for one in migration.lines().values()]
-        assert time.monotonic() < end, "\n".join(unsettled)
+        assert time.monotonic() < end, f"not all is settled\n{migration.unsettled()}"
         time.sleep(LOOK_SECONDS)
 
 
