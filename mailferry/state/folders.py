@@ -62,9 +62,10 @@ class Folder:
     changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) up to which its flags are carried, 0 where the
     source has none. Flags are to be compared from the UID `flags_from` on, 0 when they need not be; `flags_modseq` is
     the HIGHESTMODSEQ that is reached then.
-    `suspected`: the source counts fewer messages than it has shown. `missed` is what it has no more; what is missed in
-    two passes has been deleted. `moving` has moved here from elsewhere, and is not in `todo`. `doomed` is what is to go
-    to Deleted Items at the target; `withheld` counts messages whose deletion is not believed.
+    `suspected`: the source counts fewer messages than it has shown. `missed` is what it had no more in the pass
+    `looked_in`, when that was looked into; what is missed in two passes has been deleted. `moving` has moved here from
+    elsewhere, and is not in `todo`. `doomed` is what is to go to Deleted Items at the target; `withheld` counts
+    messages whose deletion is not believed.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
@@ -120,6 +121,7 @@ class Folder:
     doomed: UidRanges = UidRanges()
     withheld: int = 0
     recount: bool = False
+    looked_in: int = 0
 
     @property
     def epoch(self) -> str:

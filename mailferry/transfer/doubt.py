@@ -33,10 +33,15 @@ from mailferry.transfer.recognised import Recognised
 #: how many times that is waited for.
 QUIET_SECONDS = 0.5
 QUIET_TRIES = 20
+#: Bytes a second at which it still stores a large message meanwhile, and the longest that is waited for that.
+STORED = 10 << 20
+STORING_SECONDS = 10.0
 
 
-def quiet(target: TargetMailbox, name: bytes, status: FolderStatus) -> FolderStatus:
+def quiet(target: TargetMailbox, name: bytes, status: FolderStatus, window: Window) -> FolderStatus:
     """The target folder once it stays the same: a server may still store what a cut connection has left it."""
+    largest = max((mark.size for mark in unpack_marks(window.marks).values()), default=0)
+    time.sleep(min(STORING_SECONDS, largest / STORED))
     for _ in range(QUIET_TRIES):
         time.sleep(QUIET_SECONDS)
         before, now = status, target.status(name)
@@ -79,7 +84,8 @@ class Doubt:
             items = self._changed(window, some, self.ends.source.headline)
             window = self._arrived(window, some, known.told(Entry(copied=some, items=items, bytes=size), some))
         strays = ((uid, identity) for uid, identity in self._strays.items() if not window.taken.holds(uid))
-        found = pair_by_date(lost.values(), strays)
+        estimates = self.ends.target.is_exchange
+        found = pair_by_date(lost.values(), strays, lambda uid: estimates or window.changed.holds(uid))
         for some in batched(found, MOST_ITEMS, strict=False):
             items = self._changed(window, some, lambda uid: Headline("", "", lost[uid].size))
             window = self._arrived(window, some, replace(self._told(some, lost), items=items))

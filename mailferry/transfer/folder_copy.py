@@ -146,7 +146,7 @@ class FolderCopy:
         doubt_void = window.uids and window.target_uidvalidity != target.uidvalidity
         if source.uidvalidity != folder.uidvalidity or adoption_void or doubt_void:
             if window.uids:
-                target = quiet(self._ends.target, name, target)
+                target = quiet(self._ends.target, name, target, window)
             self._claim.write(new_epoch(folder, source, target))
 
     def _settle_doubt(self, name: bytes, target: FolderStatus, *, gone: bool = False) -> int:
@@ -156,7 +156,7 @@ class FolderCopy:
         """
         if not self._folder.window.uids:
             return target.uidnext
-        target = quiet(self._ends.target, name, target)
+        target = quiet(self._ends.target, name, target, self._folder.window)
         floor = Doubt(self._folder, self._ends, gone, self._write, self._hold).settle()
         self._target_messages = target.messages
         return max(target.uidnext, floor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import groupby
 
 from mailferry.imap.values import Identity, MessageSize
@@ -33,9 +33,14 @@ def pair(
     return sorted(found for group in groups for found in group)
 
 
-def pair_by_date(sources: Iterable[MessageSize], targets: Iterable[tuple[int, Identity]]) -> list[UidPair]:
-    """Pair messages of which no more than size and date is known with those of the same INTERNALDATE, each used once,
-    the nearest size first (the target's may be an estimate); ascending by source UID."""
+def pair_by_date(
+    sources: Iterable[MessageSize], targets: Iterable[tuple[int, Identity]], rough: Callable[[int], bool]
+) -> list[UidPair]:
+    """Pair messages of which no more than size and date is known with those of the same INTERNALDATE and size, each
+    used once; ascending by source UID.
+
+    `rough` says for which of them the size may be another one, because it is an estimate or was changed: the nearest.
+    """
     there: dict[int, list[tuple[int, int]]] = {}
     for uid, identity in targets:
         if identity.received is not None:
@@ -45,6 +50,7 @@ def pair_by_date(sources: Iterable[MessageSize], targets: Iterable[tuple[int, Id
         for one in sources
         if one.received is not None
         for uid, size in there.get(one.received, ())
+        if one.size == size or rough(one.uid)
     )
     return sorted(UidPair(source, target) for _, source, target in _each_once(ranked))
 

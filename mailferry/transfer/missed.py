@@ -81,12 +81,12 @@ class Missed:
 
     def doubts(self, folder: Folder) -> bool:
         """Whether some of the folder's messages may have gone from the source, or the folder with all of them."""
-        if not tells_losses(folder) or folder.source != self.source_id:
+        # Who plans on after a crash must not take what was missed a moment ago for missed twice.
+        if not tells_losses(folder) or folder.source != self.source_id or folder.looked_in == self.pass_no:
             return False
         if folder.name in self.roles:
             return folder.suspected
-        # One that an interrupted job of this pass has planned may have gone since; what `settle` found gone is settled.
-        return folder.present > 0 and not (folder.gone and folder.planned_in == self.pass_no)
+        return folder.present > 0
 
     def settle(self) -> None:
         """Write down what has moved where and what is deleted, for all folders that are suspected or not listed.
@@ -219,7 +219,7 @@ class Missed:
         """The folder has been looked into; `unsettled` is None where it has lost nothing."""
         folder = self._rows[key].folder
         missed = UidRanges(UidRanges.of(unsettled or ())[:RANGES_MOST])
-        now = replace(folder, suspected=False, missed=missed, withheld=withheld, planned_in=self.pass_no)
+        now = replace(folder, suspected=False, missed=missed, withheld=withheld, looked_in=self.pass_no)
         now = replace(now, recount=folder.recount or unsettled is not None)
         if key in self._gone:
             now = gone_away(now, _GONE)

@@ -265,6 +265,7 @@ class _Look:
         found = [(mapping.source, rows.get(mapping.source)) for mapping in mappings if not mapping.excluded]
         new = {folder.key for _, folder in found if folder and folder.todo}
         settled = [(listed, one) for listed, one in found if one and tells_losses(one) and new - {one.key}]
+        settled = [(listed, one) for listed, one in settled if one.looked_in != self.mailbox.pass_no]
         if not settled:
             return set()
         at_once = any(listed.status for listed, _ in settled)

@@ -74,7 +74,7 @@ class Unfinished:
         def hold() -> None:
             claim.hold(self.lease_seconds / 3)
 
-        quiet(ends.target, folder.target_name, target)
+        quiet(ends.target, folder.target_name, target, folder.window)
         Doubt(folder, ends, source is None, write, hold).settle()
 
 

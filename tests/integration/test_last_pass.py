@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from mailferry.errors import Conflict
 from mailferry.lifecycle.operation_rules import Operation
 from mailferry.model import Status
 from mailferry.state.mailboxes import ENGINE, Mailboxes
 from mailferry.transfer import missed
+from mailferry.transfer.plan import Plans
 from tests.integration.test_changes import (
     ARCHIVE,
     INBOX,
@@ -24,7 +28,8 @@ from tests.integration.test_changes_gone_wrong import row
 from tests.integration.test_incremental import next_pass
 from tests.support.dovecot import Dovecot
 from tests.support.engine import Engine
-from tests.support.migration import login
+from tests.support.mail import fill_user
+from tests.support.migration import login, simple
 
 
 def complete(engine: Engine) -> int:
@@ -96,3 +101,24 @@ FIGURES = {
     OTHER: (None, None),
     "Renamed": (MESSAGES, MESSAGES),
 }
+
+
+def test_a_plan_that_is_made_twice_misses_a_message_once(
+    source_server: Dovecot, target_server: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = synced(source_server, target_server, user, REPLAY)
+    delete(source_server, user, [1], INBOX)
+    fill_user(source_server, user, [simple(100, ARCHIVE)])  # so that all is counted once more
+    hand_on, left = Plans._hand_on, [Conflict("Somebody else was faster.")]
+
+    def interrupted(plans: Plans, *rest: Any) -> None:
+        if left:
+            raise left.pop()
+        hand_on(plans, *rest)
+
+    monkeypatch.setattr(Plans, "_hand_on", interrupted)
+    next_pass(engine)
+    assert not left
+    assert number_in(target_server, user, INBOX) == MESSAGES  # it may still turn up in another folder
+    next_pass(engine)
+    assert number_in(target_server, user, INBOX) == MESSAGES - 1

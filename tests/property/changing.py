@@ -65,8 +65,8 @@ class _Copy:
     """One message: where it is and what flags it has at the source and at the target; None: nowhere.
 
     `base` and `carried_from` are the source's flags and folder when it was carried last. `ours`: the target's user has
-    left it where it was put. `may_be` is where else it may be at the target: it went from this folder of the source
-    when nobody knew whether it had arrived.
+    left it where it was put. `may_be` is where else it may be at the target when it is deleted: it was in these folders
+    of the source when nobody knew whether it had arrived.
     """
 
     source: bytes | None
@@ -77,7 +77,7 @@ class _Copy:
     there: set[str] = field(default_factory=set)
     ours: bool = False
     may_lag: bool = False
-    may_be: bytes | None = None
+    may_be: set[bytes] = field(default_factory=set)
 
 
 class Users:
@@ -111,6 +111,7 @@ class Users:
                     self._names.add(name)
                     store.rename(USER, folder, name)
                     for copy in self._copies.values():
+                        copy.may_be |= {folder} if self.in_doubt and copy.source == folder else set()
                         copy.source = name if copy.source == folder else copy.source
             case Toggle(side, number) | Move(side, number) | Delete(side, number):
                 if found := self._found(side, number):
@@ -132,7 +133,7 @@ class Users:
         store.expunge(USER, folder, message.uid)
         if at_source:
             copy.source = to
-            copy.may_be = folder if self.in_doubt and to is None and copy.carried_from != folder else None
+            copy.may_be |= {folder} if self.in_doubt else set()
         else:
             copy.target, copy.ours = to, False
 
@@ -158,7 +159,7 @@ class Users:
             if self._replay and copy.ours and copy.there == copy.base:
                 copy.target = DELETED_ITEMS
             if self._replay and copy.may_be:
-                copy.may_be = DELETED_ITEMS
+                copy.may_be = {DELETED_ITEMS}
             copy.ours = False
             return
         if copy.carried_from is None:
@@ -178,7 +179,7 @@ class Users:
         for number, copy in self._copies.items():
             places = found.get(number, [])
             expected = [] if copy.target is None else [copy.target]
-            if not (copy.may_be and [folder for folder, _ in places] == [copy.may_be]):
+            if copy.source is not None or len(places) != 1 or places[0][0] not in copy.may_be:
                 assert [folder for folder, _ in places] == expected, f"letter {number} is in {places}, not {expected}"
             for _, message in places:
                 if not copy.may_lag:

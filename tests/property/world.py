@@ -76,8 +76,8 @@ class World:
         self._together = {event.job: event for event in events if isinstance(event, Together)}
         self._short = {event.chunk: event.looks for event in events if isinstance(event, Short)}
         self._harmed = False
-        #: What users do when a worker has been killed, before anybody goes on with its work.
-        self.on_death: Callable[[], None] = lambda: None
+        #: What users do when a worker has been killed, or all were stopped, before anybody goes on with the work.
+        self.on_end: Callable[[], None] = lambda: None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -133,6 +133,7 @@ class World:
             if status in _OVER:
                 return
             if status is Status.STOPPED:
+                self.on_end()
                 self._operate(Operation.RESUME)
             elif status is None or status in COMPLETED:
                 if status:
@@ -226,7 +227,7 @@ class World:
             Worker(number, (queue, body), self._settings, engine.storage, engine.time, self._called).run()
         except Killed:
             self._tell(f"worker {number} is dead")
-            self.on_death()
+            self.on_end()
 
     # What happens at calls to storage
 
