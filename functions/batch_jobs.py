@@ -1,4 +1,4 @@
-"""A batch job goes on with what was asked of a batch as a whole."""
+"""A batch job goes on with work on a whole batch."""
 
 import azure.functions as func
 
@@ -12,4 +12,4 @@ blueprint = func.Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name=BATCH_JOBS, connection="MigrationStorage")
 @handled
 def work_on_batch(message: func.QueueMessage, context: func.Context) -> None:
-    services().operations.go_on(read_batch_job(message.get_body().decode()))
+    services().batch_work.run(read_batch_job(message.get_body().decode()))

@@ -10,6 +10,8 @@ from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
+from mailferry.intake.writing import Writing
+from mailferry.lifecycle.batch_work import BatchWork
 from mailferry.lifecycle.carrying_out import CarryingOut
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.completion import Completion
@@ -54,6 +56,7 @@ from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
 from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
+from mailferry.state.left_rows import LeftRows
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
@@ -95,6 +98,7 @@ class Services:
     status: StatusPages
     shredding: Shredding
     operations: Operations
+    batch_work: BatchWork
     domains: DomainChecks
     trials: MxTrials
     planning: Planning
@@ -132,8 +136,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
-        mailboxes,
-        folders,
+        Writing(mailboxes, folders, batches, admission, LeftRows(storage), clock),
         batches,
         admission,
         reports,
@@ -142,6 +145,8 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         keys,
         _default_endpoint(settings),
         settings.limits.message_bytes,
+        storage.queues,
+        settings.limits.chunk_seconds,
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
@@ -195,6 +200,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
+        batch_work=BatchWork(operations, intake),
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
         trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
         planning=planning,

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailferry.errors import BatchBusy, BatchRefused, Conflict, SealBroken
-from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
+from mailferry.intake.csv_file import CsvFile, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.endpoint_files import FOLDER as ENDPOINTS
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
-from mailferry.intake.taking import LEFT, STARTED, Taken, left, updated, waiting, what_to_do
-from mailferry.model import Endpoint, MailboxLine, Problem, Status
+from mailferry.intake.writing import Rows, Writing, Written
+from mailferry.model import Endpoint, Problem
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
-from mailferry.state.admission import Admission, Ticket, next_ticket
+from mailferry.state.admission import Admission
 from mailferry.state.batch_operations import open_operations
-from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
+from mailferry.state.batches import LONGEST_NAME, NOT_TAKING, Batch, Batches, batch_key, is_batch_name, listed_name
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
-from mailferry.state.storage import Blob, BlobInfo, Blobs
+from mailferry.state.jobs import BatchJob, send_batch_job
+from mailferry.state.storage import Blob, BlobInfo, Blobs, Queues
 from mailferry.telemetry import batches
 from mailferry.telemetry.names import INTAKE
-from mailferry.telemetry.spans import current_traceparent, span
+from mailferry.telemetry.spans import span
+from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.folder_rules import to_text
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,6 @@ NO_BATCHES = (ENDPOINTS, PLANS, PROVISION, TEMPLATES)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 
-#: Rows written at once: storage answers in milliseconds, and a large batch has 50,000 of them.
-_WRITERS = 8
-
 #: Characters of a note and of a refusal in the batch's row; `intake.csv` has the whole of it.
 _LONGEST_NOTE = 500
 _LONGEST_REFUSAL = 2_000
@@ -62,8 +59,7 @@ _EASTWARD = timedelta(hours=14)
 class Intake:
     """Takes CSVs in. Doing it twice, wholly or in part, changes nothing more than doing it once."""
 
-    mailboxes: Mailboxes
-    folders: Folders
+    writing: Writing
     batches: Batches
     admission: Admission
     reports: Reports
@@ -72,6 +68,8 @@ class Intake:
     keys: KeyWrapper
     default_endpoint: Endpoint | None
     message_bytes: int
+    queues: Queues
+    seconds: float
     clock: Clock = utc_now
 
     def take(self, file: str) -> None:
@@ -79,6 +77,7 @@ class Intake:
 
         A CSV that can't be used as a whole stays for correction, and `reports/<name>/intake.csv` says why. Rows that
         can't be used are listed there too, while the others run. The CSV is deleted when its rows are written down.
+        What was cut off goes on where it was; what takes too long, in another function.
         """
         name = batch_name(file)
         info = self.blobs.info(CONTAINER, file)
@@ -101,19 +100,27 @@ class Intake:
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return
-        problems = self._write(name, csv, options)
+        problems = self._write(name, csv, options, blob.etag, Deadline(self.seconds))
+        self.admission.admit(options.endpoint.id)
+        if isinstance(problems, Written):
+            if problems is Written.SOME:
+                send_batch_job(self.queues, BatchJob(name, file))
+            return
         self.reports.publish_intake(name, problems)
         self.blobs.delete(CONTAINER, file, blob.etag)
-        self._begin(name, csv, options, problems)
+        self._told(name, csv, problems)
 
     def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
         """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
         read = self.read_for(name, options)
         self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
         with span(INTAKE, batch=name):
-            problems = self._write(name, csv, read)
+            problems = self._write(name, csv, read, "", None)
+            if isinstance(problems, Written):
+                raise Conflict("The batch is just being taken in by somebody else.")
             self.reports.publish_intake(name, problems)
-            self._begin(name, csv, read, problems)
+            self.admission.admit(read.endpoint.id)
+            self._told(name, csv, problems)
 
     def read(self, options: bytes | None) -> BatchOptions:
         """What an options file says, whichever batch it is for. Raises BatchRefused."""
@@ -132,8 +139,7 @@ class Intake:
         self._check_time(name, found.schedule.complete_after)
         return found
 
-    def _begin(self, name: str, csv: CsvFile, options: BatchOptions, problems: list[Problem]) -> None:
-        self.admission.admit(options.endpoint.id)
+    def _told(self, name: str, csv: CsvFile, problems: list[Problem]) -> None:
         self.reports.publish_promptly(name)
         batches.taken(name, len(csv.rows), len(problems))
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
@@ -169,6 +175,7 @@ class Intake:
             )
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
+        name = listed_name(name)
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
         self.reports.publish_intake(name, problems or (Problem(0, "", refusal.cause, refusal.remedy),))
         cause = refusal.cause[:_LONGEST_REFUSAL]
@@ -178,23 +185,21 @@ class Intake:
         batches.refused(name, refusal, problems)
         log.error("Batch %s is refused: %s", name, refusal.cause)
 
-    def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
-        """Write everything down; returns the rows that were refused."""
+    def _write(
+        self, name: str, csv: CsvFile, options: BatchOptions, etag: str, deadline: Deadline | None
+    ) -> list[Problem] | Written:
+        """Write everything down; returns the rows that were refused, or how far it has come when that is not all."""
         self._check_stays(self.batches.get(name))
         self.admission.define(options.endpoint)
         endpoint = options.endpoint.id
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
         paused = self._is_paused(name)
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row, paused=paused), csv.rows))
-        started = [(taken, box) for taken, box in outcomes if taken in STARTED]
-        self.batches.write_lines(self._line(taken, box) for taken, box in started)
-        planned = options.schedule
-        tickets = _tickets(box for _, box in started if not box.stopped)
-        self.admission.wait(endpoint, tickets, planned.priority, planned.start_after)
-        rows = zip(csv.rows, outcomes, strict=True)
-        problems = [*csv.refused, *(left(taken, row, box) for row, (taken, box) in rows if taken in LEFT)]
+        version = _version(etag, options, data_key, paused=paused) if etag else uuid.uuid4().hex
+        written = self.writing.write(Rows(name, version, csv.rows, options, seal, paused), deadline)
+        if written is not Written.ALL:
+            return written
+        problems = [*csv.refused, *self.writing.left_rows.all(name)]
         known = self.batches.change(
             name,
             lambda found: replace(
@@ -203,6 +208,7 @@ class Intake:
                 refused_etag="",
                 refused_rows=len(problems),
                 removed=False,
+                taking=NOT_TAKING,
                 intakes=found.intakes + 1,
             ),
         )
@@ -287,48 +293,6 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(
-        self, name: str, options: BatchOptions, seal: Seal, row: Row, *, paused: bool
-    ) -> tuple[Taken, Mailbox]:
-        key = mailbox_id(address_key(row.address))
-        now = self.clock()
-        made = Mailbox(
-            id=key,
-            batch=name,
-            row=row.line,
-            address=row.address,
-            user=row.user,
-            user_root=row.user_root,
-            sealed=seal.close(row.password, key),
-            endpoint=options.endpoint.id,
-            status=Status.QUEUED,
-            why="",
-            remedy="",
-            since=now,
-            updated=now,
-            way=options.login,
-            validate=options.validate,
-        )
-        fresh = waiting(made, options.schedule.start_after, now, paused=paused)
-        actor = f"{name}.csv"
-        taken, found = Taken.NEW, fresh
-
-        def change(known: Mailbox) -> Mailbox | None:
-            nonlocal taken, found
-            taken, found = what_to_do(known, fresh), known
-            return None if taken in LEFT else updated(known, fresh, taken)
-
-        while not self.mailboxes.insert(fresh, actor):
-            changed = self.mailboxes.change(key, change, actor)
-            if changed or taken in LEFT:
-                return taken, changed or found
-            # It was removed at this very moment.
-        return Taken.NEW, fresh
-
-    def _line(self, taken: Taken, mailbox: Mailbox) -> MailboxLine:
-        folders = self.folders.all(mailbox.id) if taken is Taken.RESTARTED else ()
-        return line_of(mailbox, [v.folder for v in folders], self.clock())
-
 
 def check_taken_in(blobs: Blobs, batch: str) -> None:
     """Raises BatchBusy while a CSV of the batch lies in the container."""
@@ -347,9 +311,9 @@ def batch_name(file: str) -> str | None:
     return name if name and dot and kind.lower() == "csv" and not file.startswith(NO_BATCHES) else None
 
 
-def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
-    traceparent = current_traceparent()
-    return (next_ticket(mailbox, traceparent) for mailbox in mailboxes)
+def _version(etag: str, options: BatchOptions, data_key: bytes, *, paused: bool) -> str:
+    """Names all on which what is written of a CSV depends: with anything else in it, it is written anew."""
+    return hashlib.sha256(repr((etag, options, data_key, paused)).encode()).hexdigest()[:32]
 
 
 def _unused(csv: CsvFile) -> list[str]:
@@ -372,5 +336,8 @@ def _check_before_reading(name: str, size: int) -> None:
         )
     if f"{name}/" in NO_BATCHES:
         raise BatchRefused(f"No batch can have the name {name}: it is kept for other things.", _OTHER_NAME)
-    if len(name) > LONGEST_NAME:
-        raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")
+    if not is_batch_name(name):
+        raise BatchRefused(
+            f"The name of the file is too long: {len(name)} characters, or {len(batch_key(name))} as tables keep them.",
+            f"Give it a name of at most {LONGEST_NAME} characters; / # ? % ~ and backslashes count three times.",
+        )

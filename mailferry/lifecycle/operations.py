@@ -84,9 +84,9 @@ class Operations:
             self._work(name, ANSWER_SECONDS)
         return self._done(name, asked)
 
-    def go_on(self, job: BatchJob) -> None:
+    def go_on(self, name: str) -> None:
         """Carry out what was asked of the batch, for as long as a function may."""
-        self._work(job.batch, self.seconds)
+        self._work(name, self.seconds)
 
     def look_after(self, batch: Batch) -> None:
         """A round of the watch: what was dropped on the way goes on."""

@@ -21,7 +21,7 @@ from mailferry.planning.plans import Planning
 from mailferry.provision.provisioning import Provisioning
 from mailferry.report.publish import PROMPT, Reports
 from mailferry.state.admission import Admission, Slot
-from mailferry.state.batches import Batch, Batches
+from mailferry.state.batches import Batch, Batches, listed_name
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
@@ -143,7 +143,9 @@ class Watch:
             name = batch_name(blob.name)
             if name is None or blob.modified > before:
                 continue
-            batch = self.batches.get(name)
+            batch = self.batches.get(listed_name(name))
+            if batch and self.intake.writing.is_at_it(batch):
+                continue
             if batch is None or batch.refused_etag != blob.etag:
                 log.warning("%s was not announced, or its intake was cut off; it is taken in now.", blob.name)
                 self._take(blob.name)

@@ -30,15 +30,27 @@ _COLUMN = "line"
 LONGEST_NAME = 200
 #: What may not be in a name: it becomes part of a path and of an address.
 _FORBIDDEN = re.compile(r"[/\\?#%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Longest that it gets in keys, in UTF-16 units: a key has 1 KiB, 512 of them, with room for what stands beside it.
+_LONGEST_KEY = 400
+#: Characters by which one with a longer name is listed: they fit, whatever they are.
+_SHOWN = 100
 #: Lines that a process keeps for screens: about 1.5 KB each.
 _COPIED_MOST = 200_000
 #: Of a batch that asks for none; those of a lower one go first.
 USUAL_PRIORITY = 5
 
 
-def can_be_name(name: str) -> bool:
-    """Whether a batch, or what else is named by its file, can have this name."""
-    return 0 < len(name) <= LONGEST_NAME and name == name.strip(". ") and not _FORBIDDEN.search(name)
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How far the intake of a CSV has come: so many `rows` of this `version` (all on which what is written depends), at
+    this time. Without a version, none is under way."""
+
+    version: str = ""
+    rows: int = 0
+    moved: datetime | None = None
+
+
+NOT_TAKING = Taking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,8 @@ class Batch:
     when a CSV begins and ends to be taken in, so that nobody closes or removes the batch without it. `closed`: when the
     last mailbox was completed, and its report written for the last time. `removed`: nothing is left but what is being
     removed. `removals` counts how often lines were taken away: whoever does so raises it. `operations` are
-    those on the batch as a whole, a text as `mailferry.state.batch_operations.operations_text` writes it.
+    those on the batch as a whole, a text as `mailferry.state.batch_operations.operations_text` writes it; `taking` is
+    about the CSV that is being taken in.
     """
 
     name: str
@@ -82,6 +95,7 @@ class Batch:
     removals: int = 0
     label_categories: bool = False
     operations: str = ""
+    taking: Taking = NOT_TAKING
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -91,6 +105,23 @@ class Batch:
 def batch_key(name: str) -> str:
     """The partition of a batch: its name, with what Table Storage forbids in keys (`/ \\ # ? %`, controls) escaped."""
     return re.sub(r"[/\\#?%~\x00-\x1f\x7f-\x9f]", lambda found: f"~{ord(found[0]):02x}", name)
+
+
+def is_batch_name(name: str) -> bool:
+    """Whether a batch can have this name: it, and what is escaped in it, fits the keys of tables."""
+    return (
+        0 < len(name) <= LONGEST_NAME and len(batch_key(name).encode("utf-16-le", "surrogatepass")) <= 2 * _LONGEST_KEY
+    )
+
+
+def can_be_name(name: str) -> bool:
+    """Whether a batch, or what else is named by its file, can have this name in an address as well."""
+    return is_batch_name(name) and name == name.strip(". ") and not _FORBIDDEN.search(name)
+
+
+def listed_name(name: str) -> str:
+    """The name under which a batch is listed: its own, or the beginning of one that it can't have."""
+    return name if is_batch_name(name) else f"{name[:_SHOWN]}…"
 
 
 class VersionedLine(NamedTuple):
@@ -113,7 +144,7 @@ class Batches:
 
     def get(self, name: str) -> Batch | None:
         """The batch, or None: also for names that are too long for a key."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if is_batch_name(name) else None
         return from_values(Batch, row.values) if row else None
 
     def insert(self, batch: Batch) -> bool:

@@ -51,9 +51,10 @@ class PlanJob:
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """Go on with what was asked of a batch as a whole."""
+    """Go on with what was asked of a batch as a whole, or with the intake of its CSV `file`."""
 
     batch: str
+    file: str = ""
 
 
 def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
@@ -102,7 +103,8 @@ def read_plan_job(body: str) -> PlanJob:
 
 def read_batch_job(body: str) -> BatchJob:
     """The job a message holds. Raises ValueError when it holds none."""
-    return BatchJob(_text(_object(body), "batch"))
+    values = _object(body)
+    return BatchJob(_text(values, "batch"), str(values.get("file", "")))
 
 
 def _object(body: str) -> dict[str, object]:

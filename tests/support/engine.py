@@ -98,7 +98,7 @@ class Engine:
         elif body := self.queues.take(PLAN_JOBS):
             self.services.planning.step(read_plan_job(body))
         elif body := self.queues.take(BATCH_JOBS):
-            self.services.operations.go_on(read_batch_job(body))
+            self.services.batch_work.run(read_batch_job(body))
         else:
             return False
         return True

@@ -24,7 +24,7 @@ from mailferry.services import make_services
 from mailferry.settings import read_settings
 from mailferry.state.admission import Admission
 from mailferry.state.batches import Batch, Batches, VersionedLine
-from mailferry.state.jobs import BATCH_JOBS, BatchJob
+from mailferry.state.jobs import BATCH_JOBS
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from mailferry.state.memory import MemoryTables
 from mailferry.transfer.deadline import Deadline
@@ -50,7 +50,7 @@ def finish(engine: Engine) -> int:
         body = engine.queues.take(BATCH_JOBS)
         if body is None:
             return number
-        engine.services.operations.go_on(BatchJob(json.loads(body)["batch"]))
+        engine.services.operations.go_on(json.loads(body)["batch"])
     raise AssertionError
 
 
@@ -75,7 +75,7 @@ def test_what_does_not_fit_into_the_answer_goes_on_by_itself(engine: Engine) -> 
 def test_how_far_it_has_come_is_told(engine: Engine) -> None:
     run(engine, PAUSE)
     for left in (2, 1):
-        engine.services.operations.go_on(BatchJob("batch"))
+        engine.services.operations.go_on("batch")
         (going,) = shown(engine)
         assert (going["changed"], going["left"]) == (3 - left, left)
 
@@ -136,7 +136,7 @@ def test_one_that_moves_is_left_alone_by_the_watch_and_one_that_was_dropped_is_n
 
 def test_of_a_pause_and_a_resume_the_later_one_holds(engine: Engine) -> None:
     run(engine, PAUSE)
-    engine.services.operations.go_on(BatchJob("batch"))
+    engine.services.operations.go_on("batch")
     assert box(engine, FIRST).stopped
     run(engine, RESUME)
     assert not batch(engine).paused
@@ -162,7 +162,7 @@ def test_a_late_worker_of_an_operation_takes_nothing_from_the_one_after(engine: 
             return do(self, found, order, lines)
 
     with patch.object(CarryingOut, "do", asleep):
-        engine.services.operations.go_on(BatchJob("batch"))
+        engine.services.operations.go_on("batch")
     finish(engine)
     assert statuses(engine) == ["Queued"] * 3
     assert [each["operation"] for each in shown(engine) if each["finished"]] == ["pause", "resume"]
@@ -190,7 +190,7 @@ def test_more_than_ten_that_wait_are_refused(engine: Engine) -> None:
         with pytest.raises(BatchBusy, match="not done yet"):
             run(engine, RESUME)
     assert len(shown(engine)) == 10
-    engine.services.operations.go_on(BatchJob("batch"))
+    engine.services.operations.go_on("batch")
     finish(engine)
     assert statuses(engine) == ["Stopped"] * 3
 
