@@ -22,6 +22,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "poisoned_batch_job": {"type": "queueTrigger", "queueName": "batch-jobs-poison"},
     "poisoned_plan_job": {"type": "queueTrigger", "queueName": "plan-jobs-poison"},
     "send_test_message": {
         "type": "httpTrigger",

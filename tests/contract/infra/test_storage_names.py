@@ -42,7 +42,7 @@ def test_queues_and_their_poison_queues() -> None:
     assert said(r'^\w+_JOBS = "(.+)"') == jobs
     assert said(r'queue_name=f?"?([\w{}-]+)') == {
         "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS", "BATCH_JOBS",
-        "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison", "{PLAN_JOBS}-poison",
+        "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison", "{PLAN_JOBS}-poison", "{BATCH_JOBS}-poison",
     }  # fmt: skip
     expected = jobs | {f"{queue}-poison" for queue in jobs}
     assert deployed("queueServices/queues") == expected | {_PLATFORM_QUEUE}
