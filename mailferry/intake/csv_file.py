@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailferry.cutover.domain_name import domain_of
+from mailferry.domain_name import domain_of
 from mailferry.intake.csv_header import COLUMNS, REQUIRED, Header, empty_file, is_known, read_header, separator_of
 from mailferry.intake.csv_records import Record, declared_separator, open_quote, records_from
 from mailferry.intake.csv_text import decoded
