@@ -69,7 +69,8 @@ def test_a_mailbox_of_which_the_options_leave_out_all_does_not_look_like_an_empt
     engine.drop("batch", csv_of(user), json.dumps({"include_folders": ["List"]}))
     engine.run()
     why = "All its folders are left out, as folders.csv says of each. 0 messages are in the target."
-    assert (engine.line("batch").status, engine.line("batch").why) == (Status.SYNCED, why)
+    assert engine.line("batch").status is Status.SYNCED
+    assert engine.line("batch").why.startswith(why)
 
 
 def test_the_report_has_every_folder_with_its_target_and_why(engine: Engine, source_server: Dovecot, user: str) -> None:
