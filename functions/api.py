@@ -25,7 +25,7 @@ from mailferry.report.paging import asked_of
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
-_LIST = "GET /api/batches lists the batches, GET /api/batches/{batch} their mailboxes with their ids."
+_LIST = "Check the name against the list of batches; a mailbox is named by its id, which its batch lists."
 
 
 @blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -111,7 +111,7 @@ def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> fun
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
     except BatchBusy as busy:
         return _answer({"error": busy.cause, "remedy": busy.remedy}, 409)
-    return _answer(asdict(done))
+    return _answer(asdict(done), 202 if done.left else 200)
 
 
 @blueprint.route("domains/{domain}", trigger_arg_name="request", methods=["GET"])

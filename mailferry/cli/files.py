@@ -32,13 +32,13 @@ def drop(api: Api, args: Namespace, out: Output) -> Exit:
 def hand_over(api: Api, csv: Path, options: Document | None, name: str | None, wait: float) -> Document:
     """Drop a batch: what the app said of its CSV, with `state` (`taken in`, `waiting` after `wait` seconds, `refused`)
     and `why`. Options go first: intake reads them with the CSV."""
-    content = _content(csv)
+    content = content_of(csv)
     batch = name or csv.stem
     if options is not None:
         api.put("files", f"{batch}.json", data=json.dumps(options, ensure_ascii=False).encode())
     placed = api.put("files", f"{batch}.csv", data=content)
     end = time.monotonic() + wait
-    while (lying := _lying(api, f"{batch}.csv")) and lying["state"] == "waiting" and time.monotonic() < end:
+    while (lying := api.find("files", f"{batch}.csv")) and lying["state"] == "waiting" and time.monotonic() < end:
         time.sleep(min(_LOOK, max(0.0, end - time.monotonic())))
     if lying:
         return {**placed, "state": lying["state"], "why": lying["why"]}
@@ -53,16 +53,8 @@ def read_options(file: Path | None) -> dict[str, object]:
     return _options(file) if file else {}
 
 
-def _lying(api: Api, file: str) -> Document | None:
-    try:
-        return api.get("files", file)
-    except CommandFailed as failed:
-        if failed.code is Exit.MISSING:
-            return None
-        raise
-
-
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """What is in the file. Raises CommandFailed."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -71,7 +63,7 @@ def _content(file: Path) -> bytes:
 
 def _options(file: Path) -> dict[str, object]:
     try:
-        found = json.loads(_content(file).decode("utf-8-sig"))
+        found = json.loads(content_of(file).decode("utf-8-sig"))
     except ValueError as error:
         raise CommandFailed(Exit.USAGE, f"{file} is not JSON: {error}.", "Correct it.") from None
     if not isinstance(found, dict):

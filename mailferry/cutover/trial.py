@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 LAST = 200
 
 _BODY = 'Send {"mailbox": "anna@contoso.com"}: an address of the domain whose mailbox is in a batch.'
+_ADDRESS = "Name an address of the domain whose mailbox is in a batch."
 _JUNK = "\\junk"
 _JUNK_NAMES = frozenset({("Junk Email",), ("Junk",)})
 _TEXT = "This message was sent to see whether mail reaches this mailbox by way of the domain's MX. Delete it.\n"
 _WAIT = (
-    "Ask again in a minute (GET). If it is still missing after an hour, look at the message trace and the quarantine "
+    "Look again in a minute. If it is still missing after an hour, look at the message trace and the quarantine "
     "in the Exchange admin centre."
 )
 _IN_JUNK = (
@@ -89,10 +90,10 @@ class MxTrials:
 
     def _mailbox(self, domain: str, address: str) -> Mailbox:
         if domain_of(address) != domain:
-            raise OperationRefused(f"{address!r} is no address of {domain}.", _BODY)
+            raise OperationRefused(f"{address!r} is no address of {domain}.", _ADDRESS)
         mailbox = self.mailboxes.get(mailbox_id(address_key(address)))
         if mailbox is None:
-            raise OperationRefused(f"The mailbox {address!r} is in no batch.", _BODY)
+            raise OperationRefused(f"The mailbox {address!r} is in no batch.", _ADDRESS)
         return mailbox
 
     def _message(self, to: str) -> EmailMessage:

@@ -41,9 +41,9 @@ LONGEST_WAIT = 900.0
 #: How a mailbox that is only validated goes on.
 VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
-_WARNED_REMEDY = (
-    "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
-    "the CSV again with this row."
+_ONCE_MORE = (
+    "Waiting for its last pass once more: {messages:,} messages have gone from the source; whether they were deleted "
+    "there or have moved shows when all folders are listed again. "
 )
 #: Stands before the cause when a last pass has failed.
 _NOT_COMPLETED = "Not completed; the next pass, a retry or complete tries again. "
@@ -131,20 +131,23 @@ class Passes:
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
-        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass.
-        Gives the slot to the next in line."""
+        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass. One
+        whose deletions are carried has its last pass twice where the first has missed messages: what was deleted since
+        the pass before is known only then. Gives the slot to the next in line."""
         folders = self._folders(mailbox.id)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
             done = replace(found, last_synced=self.clock(), failures=0, strikes=0)
-            why = f"{in_target(folders)} {found.note}".strip()
+            why = " ".join(filter(None, (in_target(folders), found.unfit, found.note)))
             if found.status is Status.COMPLETING:
-                warned = bool(warnings(folders))
-                status = Status.COMPLETED_WITH_WARNINGS if warned else Status.COMPLETED
-                completed = replace(done, sealed="", to_complete=False)
-                return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
+                if missed := self._missed(found, folders):
+                    again = replace(done, repeated=found.pass_no)
+                    return self._with_status(again, Status.QUEUED, f"{_ONCE_MORE.format(messages=missed)}{why}")
+                remedy = warnings(folders)
+                status = Status.COMPLETED_WITH_WARNINGS if remedy else Status.COMPLETED
+                return self._with_status(replace(done, sealed="", to_complete=False), status, why, remedy)
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
             remedy = remedies(folders)
@@ -247,6 +250,11 @@ class Passes:
         if changed := self.mailboxes.change(mailbox.id, change):
             self.publish(changed)
 
+    def note_unfit(self, mailbox: Mailbox, words: str) -> None:
+        """Remember which patterns fit no folder, for the words with which the pass ends."""
+        if words != mailbox.unfit:
+            self.mailboxes.change(mailbox.id, lambda found: replace(found, unfit=words))
+
     def note_crash(self, mailbox_id: str, error: Exception) -> None:
         """Remember an error that nobody foresaw, for the day its job is poisoned. Only where it was, never what it
         said: a message we don't know may hold a secret."""
@@ -277,7 +285,7 @@ class Passes:
                 self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
-            self.reports.publish(mailbox.batch)
+            self.reports.publish_promptly(mailbox.batch)
 
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
@@ -301,6 +309,13 @@ class Passes:
         """Whether its next pass is the last one: by its own wish, or because the batch's time has come."""
         batch = self.batches.get(mailbox.batch)
         return mailbox.to_complete or (batch is not None and batch.completes(self.clock()))
+
+    def _missed(self, mailbox: Mailbox, folders: Sequence[Folder]) -> int:
+        """Messages that the last pass was the first to miss, where that matters and was not the second one already."""
+        batch = self.batches.get(mailbox.batch)
+        if not (batch and batch.replay_deletions) or mailbox.repeated == mailbox.pass_no - 1:
+            return 0
+        return sum(folder.missed.number for folder in folders if not (folder.withheld or folder.left_out))
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())

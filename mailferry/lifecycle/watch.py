@@ -19,12 +19,13 @@ from mailferry.model import Endpoint, MailboxLine
 from mailferry.notify.rounds import Notifications
 from mailferry.planning.plans import Planning
 from mailferry.provision.provisioning import Provisioning
-from mailferry.report.publish import Reports
+from mailferry.report.publish import PROMPT, Reports
 from mailferry.state.admission import Admission, Slot
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
+    BATCH_JOBS,
     FOLDER_JOBS,
     MAILBOX_JOBS,
     PLAN_JOBS,
@@ -44,9 +45,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 UNANNOUNCED = 120.0
 
-#: Batches of so many mailboxes have their reports written in every round in which they have changed. Writing takes
-#: longer the more there are (a second for some hundreds), so larger ones have a pause: seconds for each mailbox more.
-PROMPT_REPORTS = 2_000
+#: Writing reports takes longer the more mailboxes there are (a second for some hundreds), so those of large batches
+#: have a pause: seconds for each mailbox more.
 REPORT_PAUSE = 0.02
 #: Time that one round gives to removals and to reports; a report that was begun is written to its end.
 REMOVAL_SECONDS = 120.0
@@ -95,7 +95,7 @@ class Watch:
         )
 
     def _tell_queues(self) -> None:
-        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS):
+        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS, BATCH_JOBS):
             for queue in (jobs, f"{jobs}-poison"):
                 rounds.queue(self.queues, queue, self.clock())
 
@@ -169,6 +169,7 @@ class Watch:
             _all_of(
                 (
                     lambda: self._bring_up_to_date(batch, lines, busy, reporting),
+                    lambda: self.commands.operations.look_after(batch),
                     lambda: self.completion.look_after(batch, lines),
                     lambda: messages.look_after(batch, lines),
                     lambda: self.removal.look_after(batch, lines, removing),
@@ -188,7 +189,7 @@ class Watch:
             if mailbox and (mailbox.status, mailbox.why) != (line.status, line.why):
                 self.passes.publish(mailbox)
         changed = max((line.updated for line in lines), default=None)
-        due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
+        due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT))
         stale = changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due)
         if stale and not deadline.passed():
             self.reports.publish(batch.name)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from mailferry.errors import RequestRefused
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.report.consistency import consistency_of
 from mailferry.report.paging import FIRST_PAGE, Asked, Columns
 from mailferry.report.totals import totals_of
+from mailferry.state.batch_operations import BatchOperation, operations_of
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
-from mailferry.state.mailboxes import Mailboxes, StatusChange
+from mailferry.state.mailboxes import Mailboxes, StatusChange, is_mailbox_id
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
-#: What ids of mailboxes look like; others may have what no row key may.
-_ID = re.compile("[0-9a-f]{32}")
-
+_WITH_ERRORS = "SyncedWithErrors"
+#: A mailbox of which all was in the target once.
+_SYNCED = frozenset({Status.SYNCED, Status.INCREMENTAL_FAILED, *COMPLETED})
 #: Statuses of a batch, the first that any of its mailboxes has; Microsoft's words for a batch.
 _RANKS = (
     (Status.SYNCING, "Syncing"),
@@ -28,8 +28,8 @@ _RANKS = (
     (Status.COMPLETING, "Completing"),
     (Status.QUEUED, "Queued"),
     (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
-    (Status.FAILED, "SyncedWithErrors"),
-    (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
+    (Status.FAILED, _WITH_ERRORS),
+    (Status.INCREMENTAL_FAILED, _WITH_ERRORS),
     (Status.STOPPED, "Stopped"),
     (Status.SYNCED, "Synced"),
     (Status.COMPLETED_WITH_WARNINGS, "CompletedWithWarnings"),
@@ -109,7 +109,7 @@ class StatusPages:
     def mailbox(self, name: str, mailbox: str, asked: Asked = FIRST_PAGE, items_next: str = "") -> Json:
         """One mailbox with a page of its folders (where each went, and why there), a page of the items that did not go
         over as they were, and its changes of status; None when the batch has no such mailbox. Raises RequestRefused."""
-        line = self.batches.line(name, mailbox) if _ID.fullmatch(mailbox) else None
+        line = self.batches.line(name, mailbox) if is_mailbox_id(mailbox) else None
         if line is None:
             return None
         folders = self.folders.known(mailbox, line.passes)
@@ -151,6 +151,7 @@ def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
         "notes": list(batch.notes),
         "paused": batch.paused,
         "complete_after": batch.complete_after.isoformat() if batch.complete_after else None,
+        "operations": [_operation(asked, lines) for asked in operations_of(batch.operations)],
         "closed": batch.closed.isoformat() if batch.closed else None,
         "mailboxes": totals.mailboxes,
         "by_status": dict(totals.by_status),
@@ -162,14 +163,29 @@ def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
     }
 
 
+def _operation(asked: BatchOperation, lines: Iterable[MailboxLine]) -> Json:
+    """An operation on the whole batch; `left` is how many mailboxes it has not come to yet."""
+    return {
+        "operation": asked.operation,
+        "actor": asked.actor,
+        "asked": asked.at.isoformat(),
+        "finished": asked.finished.isoformat() if asked.finished else None,
+        "changed": asked.changed,
+        "unchanged": dict(asked.why_unchanged),
+        "left": asked.left_of(lines),
+    }
+
+
 def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
     """The batch's status in Microsoft's words, from its mailboxes'."""
     found = set(statuses)
     if not found:
         return "Failed" if batch.refused else "Empty"
-    if found == {Status.FAILED}:
-        return "Failed"
-    return next(word for status, word in _RANKS if status in found)
+    word = next(word for status, word in _RANKS if status in found)
+    if word == _WITH_ERRORS and not found & _SYNCED:
+        # Such as a batch that was only validated: nothing was synced.
+        return "Stopped" if Status.STOPPED in found else "Failed"
+    return word
 
 
 def _mailbox(line: MailboxLine) -> dict[str, Json]:

@@ -233,7 +233,7 @@ def test_a_stop_calls_the_completion_off_and_a_pause_only_delays_it(engine: Engi
 def test_a_completion_that_was_cut_off_is_finished_by_the_next(engine: Engine) -> None:
     with patch.object(Admission, "wait", side_effect=ConnectionError), pytest.raises(ConnectionError):
         run(engine, COMPLETE)
-    assert run(engine, COMPLETE).changed == 0
+    assert run(engine, COMPLETE).changed == 3
     assert jobs(engine) == [(mailbox_id(A), 2)]
 
 

@@ -188,6 +188,7 @@ def test_a_batch_is_paused_and_resumed(app: App, engine: Engine, run: Run) -> No
         "operation": "pause",
         "changed": 2,
         "unchanged": {},
+        "left": 0,
     }
     assert "Unchanged: 2 (paused already)." in run("pause", "berlin").out
     assert run("resume", "berlin", "--mailbox", ANNA.upper(), "--json").document["changed"] == 1
