@@ -7,14 +7,17 @@ import azure.functions as func
 from functions.api import blueprint as api
 from functions.batch_jobs import blueprint as batch_jobs
 from functions.dashboard import blueprint as dashboard
+from functions.endpoints import blueprint as endpoints
 from functions.engine import check_settings, start_telemetry
 from functions.files import blueprint as files
 from functions.folder_jobs import blueprint as folder_jobs
+from functions.folders import blueprint as folders
 from functions.intake import blueprint as intake
 from functions.mailbox_jobs import blueprint as mailbox_jobs
 from functions.plan_jobs import blueprint as plan_jobs
 from functions.plans import blueprint as plans
 from functions.poison import blueprint as poison
+from functions.provision import blueprint as provision
 from functions.sync import blueprint as sync
 from functions.trials import blueprint as trials
 from functions.validation import blueprint as validation
@@ -42,7 +45,10 @@ _BLUEPRINTS = (
     watch,
     api,
     files,
+    folders,
+    endpoints,
     plans,
+    provision,
     trials,
     validation,
     dashboard,

@@ -13,7 +13,7 @@ from devhost.errors import HostError
 #: Every one of these can be set in the environment or the settings file instead.
 DEV_DEFAULTS: Mapping[str, str] = {
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.250",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "20",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "24",
     "SYNC_SCHEDULE": "0 0 2 * * *",
     "WATCH_SCHEDULE": "0 * * * * *",
 }

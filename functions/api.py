@@ -25,7 +25,7 @@ from mailferry.report.paging import asked_of
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
 
-_LIST = "GET /api/batches lists the batches, GET /api/batches/{batch} their mailboxes with their ids."
+_LIST = "Check the name against the list of batches; a mailbox is named by its id, which its batch lists."
 
 
 @blueprint.route("health", trigger_arg_name="request", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -5,6 +5,8 @@ from dataclasses import asdict
 import azure.functions as func
 
 from functions.answers import answer
+from functions.answers import file as content
+from functions.answers import files as listed
 from functions.engine import services
 from functions.handling import handled
 from mailferry.errors import BatchRefused, FileRefused, ReportTooLarge
@@ -15,8 +17,10 @@ from mailferry.report.status import Json
 blueprint = func.Blueprint()
 
 _BUSY = "A CSV of this batch lies there already, and is just being taken in."
-_BUSY_REMEDY = "Try again in some minutes. GET /api/files/{name} says when it is done: 404, it is no longer there."
-_LIST = "GET /api/batches lists the batches, GET /api/batches/{batch}/reports the reports of one."
+_BUSY_REMEDY = (
+    "Try again in some minutes, when it was taken in. If it is there for longer, it was refused: intake.csv says why."
+)
+_LIST = "Check the name against the list of batches, or of the batch's reports."
 
 
 @blueprint.route("files/{name}", trigger_arg_name="request", methods=["PUT"])
@@ -54,8 +58,7 @@ def reports(request: func.HttpRequest, context: func.Context) -> func.HttpRespon
     found = services().shelf.list(batch)
     if found is None:
         return answer({"error": f"There is no batch {batch!r}.", "remedy": _LIST}, 404)
-    listed: list[Json] = [{**asdict(each), "modified": each.modified.isoformat()} for each in found]
-    return answer({"batch": batch, "reports": listed})
+    return answer({"batch": batch, "reports": listed(found)})
 
 
 @blueprint.route("batches/{batch}/reports/{file}", trigger_arg_name="request", methods=["GET"])
@@ -68,4 +71,4 @@ def report(request: func.HttpRequest, context: func.Context) -> func.HttpRespons
         return answer({"error": large.cause, "remedy": large.remedy}, 413)
     if found is None:
         return answer({"error": f"The batch {batch!r} has no report {name!r}.", "remedy": _LIST}, 404)
-    return func.HttpResponse(found.data, headers=dict(found.headers), mimetype=found.content_type)
+    return content(found)

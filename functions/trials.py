@@ -55,5 +55,5 @@ def _answered(work: Callable[[], Json]) -> func.HttpResponse:
             raise
         return answer({"error": error.cause, "remedy": error.remedy}, status)
     if found is None:
-        return answer({"error": "No test message was sent to this domain.", "remedy": "Send one with POST."}, 404)
+        return answer({"error": "No test message was sent to this domain.", "remedy": "Send one first."}, 404)
     return answer(found)

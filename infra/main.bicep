@@ -125,8 +125,24 @@ param logRetentionDays int = 90
 @description('How mailbox addresses appear in telemetry and alerts: as a keyed hash, or as they are.')
 param telemetryAddresses string = 'hashed'
 
-@description('Thresholds of alerts that are to differ from their defaults, by name; see infra/modules/alerts.bicep.')
-param alertThresholds object = {}
+@sealed()
+@description('What alerts go by: the limits of infra/queries/alerts.json, with their defaults, and storageAvailability in per cent. Azure refuses any other name.')
+type alertLimits = {
+  signInFailures: int?
+  throttledQuarters: int?
+  stalledHours: int?
+  syncLateHours: int?
+  checkpointErrors: int?
+  expiryDays: int?
+  watchSilentMinutes: int?
+  syncSilentHours: int?
+  functionFailures: int?
+  backlogMinutes: int?
+  storageAvailability: int?
+}
+
+@description('Thresholds of alerts that are to differ from their defaults, by name.')
+param alertThresholds alertLimits = {}
 
 @minValue(0)
 @description('Monthly budget of the resource group, in the currency of your invoice; whoever gets the alerts is told at 80 and 100 per cent. 0: none.')

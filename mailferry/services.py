@@ -15,6 +15,7 @@ from mailferry.lifecycle.batch_work import BatchWork
 from mailferry.lifecycle.carrying_out import CarryingOut
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.completion import Completion
+from mailferry.lifecycle.folder_files import FolderFiles
 from mailferry.lifecycle.operations import Operations
 from mailferry.lifecycle.passes import Passes
 from mailferry.lifecycle.poison import Poison
@@ -25,6 +26,7 @@ from mailferry.lifecycle.sync import Sync
 from mailferry.lifecycle.watch import Watch
 from mailferry.model import Endpoint
 from mailferry.notify.rounds import Notifications
+from mailferry.notify.template_pages import TemplatePages
 from mailferry.planning.drops import Drops
 from mailferry.planning.measuring import Measuring
 from mailferry.planning.plans import Planning
@@ -32,6 +34,7 @@ from mailferry.planning.proposing import Proposing
 from mailferry.planning.reading import Reading
 from mailferry.planning.starting import Starting
 from mailferry.provision.directory import Directory
+from mailferry.provision.pages import ProvisionPages
 from mailferry.provision.provisioning import Provisioning
 from mailferry.report.labels import LabelLists
 from mailferry.report.publish import CONTAINER as REPORTS
@@ -79,6 +82,7 @@ from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Services:
     validation: ValidationReports
     files: Files
     shelf: Shelf
+    folders: FolderFiles
+    endpoints: EndpointFiles
+    provisioning: Provisioning
+    provisioned: ProvisionPages
+    templates: TemplatePages
 
 
 def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) -> Services:
@@ -109,7 +118,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     keys = _keys(settings)
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
-    ledger, admission = Ledger(storage), Admission(storage, clock)
+    ledger, moves, admission = Ledger(storage), Moves(storage), Admission(storage, clock)
     validations = Validations(storage)
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
@@ -141,6 +150,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
+    provisioning = Provisioning(Directory(graph) if graph else None, storage.blobs, clock)
     removal = Removal(mailboxes, folders, batches, reports, validations, Notices(storage), clock)
     carrying_out = CarryingOut(mailboxes, folders, batches, admission, clock)
     operations = Operations(
@@ -159,9 +169,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             storage.queues,
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
+            Unfinished(folders, ledger, moves, settings.limits.lease_seconds),
         ),
         chunks=Chunks(
-            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+            sessions, check, passes, folders, ledger, moves, storage.queues, storage.blobs, categories, clock
         ),
         sync=sync,
         watch=Watch(
@@ -180,12 +191,12 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             Credentials(settings.entra, graph),
             Notifications(Notices(storage), storage.blobs, _outbox(settings, graph), clock),
             planning,
-            Provisioning(Directory(graph) if graph else None, storage.blobs, clock),
+            provisioning,
             storage.queues,
             storage.blobs,
             clock,
         ),
-        poison=Poison(passes, folders, storage.queues),
+        poison=Poison(passes, folders, planning, storage.queues),
         status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
@@ -197,6 +208,11 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         validation=validation,
         files=Files(batches, storage.blobs, intake),
         shelf=Shelf(batches, storage.blobs),
+        folders=FolderFiles(intake, PlansState(storage), storage.blobs),
+        endpoints=endpoints,
+        provisioning=provisioning,
+        provisioned=ProvisionPages(provisioning),
+        templates=TemplatePages(storage.blobs),
     )
 
 

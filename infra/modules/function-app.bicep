@@ -68,8 +68,8 @@ var settings = {
   PYTHON_ENABLE_OPENTELEMETRY: 'true'
   TELEMETRY_ADDRESSES: telemetryAddresses
 
-  // At least five times batchSize + newBatchThreshold of host.json.
-  PYTHON_THREADPOOL_THREAD_COUNT: '20'
+  // At least six times batchSize + newBatchThreshold of host.json.
+  PYTHON_THREADPOOL_THREAD_COUNT: '24'
 
   KEY_VAULT_KEY_ID: keyId
 

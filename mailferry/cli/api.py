@@ -74,9 +74,18 @@ class Api:
         """The document at this path; its parts are escaped here."""
         return _document(self._call("GET", path, params=query))
 
-    def post(self, *path: str) -> Document:
+    def post(self, *path: str, body: Document | None = None) -> Document:
         """What an operation answers."""
-        return _document(self._call("POST", path))
+        return _document(self._call("POST", path, json=body))
+
+    def find(self, *path: str, **query: str | int) -> Document | None:
+        """The document at this path; None when there is none."""
+        try:
+            return self.get(*path, **query)
+        except CommandFailed as failed:
+            if failed.code is Exit.MISSING:
+                return None
+            raise
 
     def put(self, *path: str, data: bytes) -> Document:
         """What taking a file answers."""
@@ -147,7 +156,7 @@ def _meaning(status: int, url: str, *, told: bool) -> tuple[Exit, str, str]:
         code = Exit.MISSING if told else Exit.UNREACHABLE
         return code, f"{url} has nothing there.", "Check the address, and that the app is as new as this command."
     if status == 429 or status >= 500:
-        return Exit.UNREACHABLE, f"{url} can't answer now ({status}).", "Try again later; GET /api/health says more."
+        return Exit.UNREACHABLE, f"{url} can't answer now ({status}).", f"Try again later; {url}/api/health says more."
     return Exit.REFUSED, f"{url} does not take this ({status}).", ""
 
 

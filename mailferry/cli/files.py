@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -32,13 +33,13 @@ def drop(api: Api, args: Namespace, out: Output) -> Exit:
 def hand_over(api: Api, csv: Path, options: Document | None, name: str | None, wait: float) -> Document:
     """Drop a batch: what the app said of its CSV, with `state` (`taken in`, `waiting` after `wait` seconds, `refused`)
     and `why`. Options go first: intake reads them with the CSV."""
-    content = _content(csv)
+    content = content_of(csv)
     batch = name or csv.stem
     if options is not None:
         api.put("files", f"{batch}.json", data=json.dumps(options, ensure_ascii=False).encode())
     placed = api.put("files", f"{batch}.csv", data=content)
     end = time.monotonic() + wait
-    while (lying := _lying(api, f"{batch}.csv")) and lying["state"] == "waiting" and time.monotonic() < end:
+    while (lying := api.find("files", f"{batch}.csv")) and lying["state"] == "waiting" and time.monotonic() < end:
         time.sleep(min(_LOOK, max(0.0, end - time.monotonic())))
     if lying:
         return {**placed, "state": lying["state"], "why": lying["why"]}
@@ -53,16 +54,8 @@ def read_options(file: Path | None) -> dict[str, object]:
     return _options(file) if file else {}
 
 
-def _lying(api: Api, file: str) -> Document | None:
-    try:
-        return api.get("files", file)
-    except CommandFailed as failed:
-        if failed.code is Exit.MISSING:
-            return None
-        raise
-
-
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """What is in the file. Raises CommandFailed."""
     try:
         return file.read_bytes()
     except OSError as error:
@@ -71,12 +64,20 @@ def _content(file: Path) -> bytes:
 
 def _options(file: Path) -> dict[str, object]:
     try:
-        found = json.loads(_content(file).decode("utf-8-sig"))
+        found = json.loads(content_of(file), object_pairs_hook=_once)  # in whichever UTF PowerShell has saved it
     except ValueError as error:
         raise CommandFailed(Exit.USAGE, f"{file} is not JSON: {error}.", "Correct it.") from None
     if not isinstance(found, dict):
         raise CommandFailed(Exit.USAGE, f"{file} is no object.", 'Options look like {"exclude_folders": ["Junk"]}.')
     return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object; the app, which would refuse a key that is there twice, never sees the file. Raises ValueError."""
+    for key, times in Counter(key for key, _ in pairs).items():
+        if times > 1:
+            raise ValueError(f"{key} is there twice")
+    return dict(pairs)
 
 
 def _view(found: Document) -> RenderableType:

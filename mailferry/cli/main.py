@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mailferry.cli.api import Api
 from mailferry.cli.arguments import parser
-from mailferry.cli.domains import domain
+from mailferry.cli.domains import domain, test_message
+from mailferry.cli.endpoints import endpoint
 from mailferry.cli.exits import CommandFailed, Exit
 from mailferry.cli.files import drop
-from mailferry.cli.operate import OPERATIONS, operate
+from mailferry.cli.operate import OPERATIONS, operate, shred
 from mailferry.cli.output import Output
+from mailferry.cli.plans import plan
+from mailferry.cli.provisioning import provision
 from mailferry.cli.reports import report
 from mailferry.cli.status import status
+from mailferry.cli.templates import template
 from mailferry.cli.validate import validate
 from mailferry.cli.where import where
 
@@ -24,6 +28,12 @@ _COMMANDS: Mapping[str, Callable[..., Exit]] = {
     "status": status,
     "report": report,
     "domain": domain,
+    "test-message": test_message,
+    "shred": shred,
+    "plan": plan,
+    "endpoint": endpoint,
+    "provision": provision,
+    "template": template,
     **dict.fromkeys(OPERATIONS, operate),
 }
 

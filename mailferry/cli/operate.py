@@ -34,7 +34,8 @@ def operate(api: Api, args: Namespace, out: Output) -> Exit:
     """Do it, once it is confirmed."""
     operation, batch = args.command, args.batch
     if operation in _FINAL and not args.yes:
-        _confirm(operation, batch, args.mailbox, out)
+        who = f"{len(args.mailbox)} mailboxes of {batch}" if args.mailbox else f"all mailboxes of {batch}"
+        confirm(f"{operation} {who}: {OPERATIONS[operation]}", out)
     if not args.mailbox:
         done = api.post("batches", batch, operation)
     else:
@@ -44,14 +45,27 @@ def operate(api: Api, args: Namespace, out: Output) -> Exit:
     return Exit.OK
 
 
-def _confirm(operation: str, batch: str, mailboxes: list[str], out: Output) -> None:
-    """Raises CommandFailed unless a person at the terminal says yes."""
+def shred(api: Api, args: Namespace, out: Output) -> Exit:
+    """Remove the batch's passwords, once it is confirmed."""
+    if not args.yes:
+        confirm(
+            f"shred {args.batch}: its passwords are gone for good, and no pass begins before its CSV is dropped again",
+            out,
+        )
+    out.give(
+        api.post("batches", args.batch, "shred"),
+        lambda done: plain(f"{done['batch']}: passwords removed: {number(done['shredded'])}."),
+    )
+    return Exit.OK
+
+
+def confirm(what: str, out: Output) -> None:
+    """Raises CommandFailed unless a person at the terminal says yes to this; its first word is the command."""
     if not sys.stdin.isatty():
-        raise CommandFailed(Exit.USAGE, f"{operation} wants a yes.", "Add --yes.")
-    who = f"{len(mailboxes)} mailboxes of {batch}" if mailboxes else f"all mailboxes of {batch}"
-    out.say(f"{operation} {who}: {OPERATIONS[operation]}. Type yes to go on.")
+        raise CommandFailed(Exit.USAGE, f"{what.split()[0]} wants a yes.", "Add --yes.")
+    out.say(f"{what}. Type yes to go on.")
     if sys.stdin.readline().strip().lower() != "yes":
-        raise CommandFailed(Exit.USAGE, "Nothing was done.")
+        raise CommandFailed(Exit.USAGE, "Nothing was done.", "Type yes when asked, or add --yes.")
 
 
 def _ids(api: Api, batch: str, addresses: Iterable[str]) -> list[str]:

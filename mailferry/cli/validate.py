@@ -65,12 +65,7 @@ def _finished(api: Api, batch: str, before: object, end: float, out: Output) -> 
 
 
 def _validation(api: Api, batch: str) -> Document | None:
-    try:
-        return api.get("batches", batch, "validation", most=1)
-    except CommandFailed as failed:
-        if failed.code is Exit.MISSING:
-            return None
-        raise
+    return api.find("batches", batch, "validation", most=1)
 
 
 def _rows(api: Api, batch: str) -> list[Document]:
@@ -113,16 +108,23 @@ def _rank(row: Document) -> tuple[bool, int, str, str]:
 def _cells(row: Document) -> tuple[str, ...]:
     ready = {True: "yes", False: "no"}.get(row["ok"], "not yet")
     data = human_bytes(row["bytes"]) if row["bytes"] is not None else ""
-    return ready, number(row["folders"]), number(row["messages"]), data, number(row["oversize"]), _time(row["seconds"])
+    return (
+        ready,
+        number(row["folders"]),
+        number(row["messages"]),
+        data,
+        number(row["oversize"]),
+        duration(row["seconds"]),
+    )
 
 
 def _estimate(found: Document) -> str:
     seconds, cost = found["seconds"], found["cost"]
-    time_words = f"It takes about {_time(seconds)}. " if seconds is not None else ""
+    time_words = f"It takes about {duration(seconds)}. " if seconds is not None else ""
     return time_words + (f"It costs about {cost:,.2f} US dollars." if cost is not None else "")
 
 
-def _time(seconds: Any) -> str:
+def duration(seconds: Any) -> str:
     """A time as people read it: `2 h 05 min`."""
     if seconds is None:
         return ""

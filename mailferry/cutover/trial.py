@@ -9,10 +9,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from mailferry.cutover.compare import State, verdicts
-from mailferry.cutover.domain_name import domain_name, domain_of
 from mailferry.cutover.expected import expected_of
 from mailferry.cutover.records import RecordReader
 from mailferry.cutover.smtp import Smtp
+from mailferry.domain_name import domain_name, domain_of
 from mailferry.errors import FolderGone, OperationRefused, ServerError, TrialRefused
 from mailferry.imap.identity import identity_of
 from mailferry.intake.csv_file import address_key
@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 LAST = 200
 
 _BODY = 'Send {"mailbox": "anna@contoso.com"}: an address of the domain whose mailbox is in a batch.'
+_ADDRESS = "Name an address of the domain whose mailbox is in a batch."
 _JUNK = "\\junk"
 _JUNK_NAMES = frozenset({("Junk Email",), ("Junk",)})
 _TEXT = "This message was sent to see whether mail reaches this mailbox by way of the domain's MX. Delete it.\n"
 _WAIT = (
-    "Ask again in a minute (GET). If it is still missing after an hour, look at the message trace and the quarantine "
+    "Look again in a minute. If it is still missing after an hour, look at the message trace and the quarantine "
     "in the Exchange admin centre."
 )
 _IN_JUNK = (
@@ -89,10 +90,10 @@ class MxTrials:
 
     def _mailbox(self, domain: str, address: str) -> Mailbox:
         if domain_of(address) != domain:
-            raise OperationRefused(f"{address!r} is no address of {domain}.", _BODY)
+            raise OperationRefused(f"{address!r} is no address of {domain}.", _ADDRESS)
         mailbox = self.mailboxes.get(mailbox_id(address_key(address)))
         if mailbox is None:
-            raise OperationRefused(f"The mailbox {address!r} is in no batch.", _BODY)
+            raise OperationRefused(f"The mailbox {address!r} is in no batch.", _ADDRESS)
         return mailbox
 
     def _message(self, to: str) -> EmailMessage:

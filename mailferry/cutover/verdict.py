@@ -100,7 +100,7 @@ def _of_mailboxes(passes: Passes) -> Iterator[Reason]:
         words = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
         yield Reason(
             f"Not Synced ({words}): {_named(passes.unsynced)}.",
-            "Wait for those that are under way; for the others do what GET /api/batches/{batch} says.",
+            "Wait for those that are under way; for the others do what their batch says of each.",
         )
     if passes.receiving:
         yield Reason(

@@ -61,6 +61,34 @@ class EndpointFiles:
         with ThreadPoolExecutor(_TRIES) as pool:
             list(pool.map(partial(_each, self._try), to_try[:_TRIES]))
 
+    def test(self, name: str) -> dict[str, object] | None:
+        """Take in the endpoint's newest file if that was not done, and try its server now: what came of it, as `one`
+        has it. None when there is no such endpoint."""
+        file = name + _SUFFIX
+        newest, found = self.blobs.info(self.container, FOLDER + file), self.definitions.get(file)
+        if newest and (found is None or found.etag != newest.etag):
+            found = self._take(FOLDER + file)
+        if found and not found.refused:
+            self._try(found)
+        return self.one(name)
+
+    def all(self) -> list[dict[str, object]]:
+        """Every endpoint that has a file, or had one, as `one` has it."""
+        return [self._shown(definition) for definition in self.definitions.all()]
+
+    def one(self, name: str) -> dict[str, object] | None:
+        """The endpoint: what its file said when it was right last (`definition`), and what came of trying its server
+        (`ok`, None before that; `why` and `remedy`); None when there is no such endpoint."""
+        found = self.definitions.get(name + _SUFFIX)
+        return self._shown(found) if found else None
+
+    def _shown(self, definition: Definition) -> dict[str, object]:
+        name = definition.file.removesuffix(_SUFFIX)
+        answer = self.blobs.read(self.answers, f"{FOLDER}{name}{_SUFFIX}")
+        found = {"endpoint": name, "at": None, "ok": None, "why": "Its server is not tried yet.", "remedy": ""}
+        found |= json.loads(answer.data) if answer else {}
+        return {**found, "definition": json.loads(definition.text) if definition.text else None}
+
     def named(self, name: str) -> Source:
         """The endpoint as its newest file says. Raises `BatchRefused`."""
         file = name + _SUFFIX

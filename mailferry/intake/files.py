@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +12,7 @@ from mailferry.intake.csv_text import MAX_BYTES as LONGEST_CSV
 from mailferry.intake.ingest import CONTAINER, NO_BATCHES, Intake
 from mailferry.intake.json_object import MAX_BYTES as LONGEST_OPTIONS
 from mailferry.model import Problem
-from mailferry.state.batches import LONGEST_NAME, Batches, is_batch_name
+from mailferry.state.batches import LONGEST_NAME, Batches, can_be_name
 from mailferry.state.storage import BlobInfo, Blobs
 
 _CSV, _OPTIONS = ".csv", ".json"
@@ -23,13 +22,11 @@ _LONGEST = {_CSV: LONGEST_CSV, _OPTIONS: LONGEST_OPTIONS}
 #: Problems of a CSV that are told at once.
 SHOWN = 100
 
-#: What may not be in a batch's name: it becomes part of a path and of an address.
-_FORBIDDEN = re.compile(r"[/\\?#%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAME_REMEDY = (
     f"Name it <batch>.csv or <batch>.json; a batch has at most {LONGEST_NAME} characters, none of / \\ ? # %, "
     "and neither begins nor ends with a dot or a space."
 )
-_COMMAND_REMEDY = "Call POST /api/batches/{batch}/{operation} instead, which answers at once."
+_COMMAND_REMEDY = "Ask for the operation itself instead: it answers at once."
 
 
 class State(StrEnum):
@@ -93,7 +90,7 @@ class Files:
             if not self.blobs.place(CONTAINER, csv, data, _TYPES[kind], over):
                 return None
         else:
-            self.intake.read(data)
+            self.intake.read_for(batch, data)
             if there and not refused:
                 return None
             self.blobs.write(CONTAINER, f"{batch}{kind}", data, _TYPES[kind])
@@ -127,6 +124,6 @@ def _parts(file: str) -> tuple[str, str]:
         raise FileRefused("A command is no file for this address.", _COMMAND_REMEDY)
     if f"{batch}/" in NO_BATCHES:
         raise FileRefused(f"No batch can have the name {batch}: it is kept for other things.", _NAME_REMEDY)
-    if not is_batch_name(batch) or batch != batch.strip(". ") or _FORBIDDEN.search(batch):
+    if not can_be_name(batch):
         raise FileRefused(f"{batch[:LONGEST_NAME]!r} is no name for a batch.", _NAME_REMEDY)
     return batch, kind

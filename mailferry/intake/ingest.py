@@ -6,7 +6,7 @@ import hashlib
 import logging
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailferry.errors import BatchBusy, BatchRefused, Conflict, SealBroken
 from mailferry.intake.csv_file import CsvFile, read_csv
@@ -51,6 +51,8 @@ _OPTIONS = "options.json"
 _LONGEST_NOTE = 500
 _LONGEST_REFUSAL = 2_000
 _OTHER_NAME = "Give the file another name."
+#: So much earlier than in UTC a day begins in the east.
+_EASTWARD = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,6 @@ class Intake:
             if beside:
                 self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
             csv = read_csv(blob.data, passwords=options.login.by_password)
-            self._check_time(name, options.schedule.complete_after)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return
@@ -111,8 +112,7 @@ class Intake:
 
     def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
         """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
-        read = self.read(options)
-        self._check_time(name, read.schedule.complete_after)
+        read = self.read_for(name, options)
         self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
         with span(INTAKE, batch=name):
             problems = self._write(name, csv, read, "", None)
@@ -123,8 +123,21 @@ class Intake:
             self._told(name, csv, problems)
 
     def read(self, options: bytes | None) -> BatchOptions:
-        """What an options file says. Raises BatchRefused."""
-        return read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+        """What an options file says, whichever batch it is for. Raises BatchRefused."""
+        found = read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+        after = found.selection.after
+        if after and after > self.clock() + _EASTWARD:
+            raise BatchRefused(
+                f"$.messages_after is {after:%Y-%m-%d}, which is still to come: no message would go over.",
+                "Name a day that has begun; to begin later, name start_after.",
+            )
+        return found
+
+    def read_for(self, name: str, options: bytes | None) -> BatchOptions:
+        """What an options file says for this batch, now. Raises BatchRefused."""
+        found = self.read(options)
+        self._check_time(name, found.schedule.complete_after)
+        return found
 
     def _told(self, name: str, csv: CsvFile, problems: list[Problem]) -> None:
         self.reports.publish_promptly(name)
@@ -139,9 +152,16 @@ class Intake:
     def _options(self, name: str) -> tuple[BatchOptions, Blob | None]:
         """The options, and the file beside the CSV. Without one, those of the time before: a row is mended without
         dropping them again. A batch that was removed has no such time."""
-        beside = self.blobs.read(CONTAINER, f"{name}.json")
+        beside = self._beside(name)
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        return self.read(found.data if found else None), beside
+        return self.read_for(name, found.data if found else None), beside
+
+    def _beside(self, name: str) -> Blob | None:
+        """The options beside the CSV. Names of blobs have a case, and some programs write `.JSON`: of several files the
+        one that was dropped last."""
+        files = [file for file in self.blobs.list(CONTAINER, f"{name}.") if file.name[len(name) :].lower() == ".json"]
+        last = max(files, key=lambda file: file.modified, default=None)
+        return self.blobs.read(CONTAINER, last.name) if last else None
 
     def _check_time(self, name: str, complete_after: datetime | None) -> None:
         """A time that has passed is taken only from a batch that has it already. Raises BatchRefused."""
@@ -308,6 +328,12 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if "/" in name or "\\" in name:
+        raise BatchRefused(
+            f"A batch can't be called {name}: dashboard, command line and HTTP API take no name with / or \\ in it.",
+            f"Drop the CSV outside of all folders of the container {CONTAINER}. The folders for plans and users are "
+            f"written {PLANS} and {PROVISION}.",
+        )
     if f"{name}/" in NO_BATCHES:
         raise BatchRefused(f"No batch can have the name {name}: it is kept for other things.", _OTHER_NAME)
     if not is_batch_name(name):

@@ -121,9 +121,7 @@ class Operations:
         found = {mailbox: read(batch, mailbox) if is_mailbox_id(mailbox) else None for mailbox in mailboxes}
         if unknown := [mailbox for mailbox, line in found.items() if line is None]:
             cause = f"The batch {batch!r} has no mailbox {mailboxes[min(unknown)]!r}."
-            raise OperationRefused(
-                cause, "GET /api/batches/{batch} and mailboxes.csv among its reports list what it has."
-            )
+            raise OperationRefused(cause, "Check it against the batch's mailboxes; mailboxes.csv has them all.")
         return [line for line in found.values() if line]
 
     def _ask(self, name: str, operation: Operation, actor: str) -> BatchOperation:
@@ -140,7 +138,7 @@ class Operations:
                 return replace(found, paused=paused)
             if len(waiting) >= MOST:
                 cause = f"{MOST} operations on the batch {name!r} are not done yet."
-                raise BatchBusy(cause, "Ask again when some are: GET /api/batches/{batch} says how far they have come.")
+                raise BatchBusy(cause, "Ask again when some are: the batch says how far they have come.")
             fresh = BatchOperation(known[-1].number + 1 if known else 1, operation, actor[:_ACTOR_MOST], now, now)
             return replace(found, paused=paused, operations=operations_text([*known, fresh]))
 
@@ -200,5 +198,5 @@ def _moved(found: Batch, before: BatchOperation, after: BatchOperation) -> Batch
 def _no_batch(name: str) -> OperationRefused:
     return OperationRefused(
         f"There is no batch {name!r}.",
-        "GET /api/batches lists the batches; each has a folder in the container reports.",
+        "Check its name against the list of batches; each has a folder in the container reports.",
     )

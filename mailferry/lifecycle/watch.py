@@ -159,8 +159,8 @@ class Watch:
 
     def _look_after_batches(self) -> None:
         """Complete and remove what is to be, and bring the reports of batches up to date that have changed since they
-        were written, and lines that have not: a worker that dies or is late leaves one that says "at work" of a mailbox
-        that is at rest."""
+        were written, and lines that do not say what is true: a worker that dies or is late leaves such a one, of a
+        mailbox at rest that it is at work, or of one that waits for many minutes that it is in line."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
         messages = self.notifications.round()
         reporting, removing = Deadline(REPORT_SECONDS), Deadline(REMOVAL_SECONDS)
@@ -186,7 +186,9 @@ class Watch:
         self, batch: Batch, lines: Sequence[MailboxLine], busy: Container[str], deadline: Deadline
     ) -> None:
         for line in lines:
-            if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
+            at_work = line.status in ACTIVE or line.mailbox in busy
+            mailbox = self.mailboxes.get(line.mailbox) if at_work else None
+            if mailbox and (mailbox.status, mailbox.why) != (line.status, line.why):
                 self.passes.publish(mailbox)
         changed = max((line.updated for line in lines), default=None)
         due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT))

@@ -104,11 +104,29 @@ def _why_not(dropped: BlobInfo) -> str:
 
 def template(kind: Kind, blobs: Blobs) -> Template:
     """The administrator's template of this kind, else ours. Raises TemplateRefused."""
+    file, data = newest(kind, blobs)
+    return read_template(data, kind, f"{TEMPLATES}{file}" if file else f"{kind}.txt")
+
+
+def check_template(file: str, data: bytes) -> None:
+    """Refuse a file, such as `before.txt`, that can be no template; an empty one brings ours back.
+
+    Raises TemplateRefused.
+    """
+    kind = next((kind for kind in Kind if file in (f"{kind}.txt", f"{kind}.html")), None)
+    if kind is None:
+        raise TemplateRefused(f"{file} is no template.", f"Name it <kind>.txt or .html; <kind> is {', '.join(Kind)}.")
+    if data.strip():
+        read_template(data, kind, file)
+
+
+def newest(kind: Kind, blobs: Blobs) -> tuple[str | None, bytes]:
+    """The administrator's file of this kind with its content, else None with ours."""
     for ending in ("html", "txt"):
-        name = f"{TEMPLATES}{kind}.{ending}"
-        if blob := blobs.read(REPORTS, name):
-            return read_template(blob.data, kind, name)
-    return read_template((_OURS / f"{kind}.txt").read_bytes(), kind, f"{kind}.txt")
+        file = f"{kind}.{ending}"
+        if blob := blobs.read(REPORTS, f"{TEMPLATES}{file}"):
+            return file, blob.data
+    return None, (_OURS / f"{kind}.txt").read_bytes()
 
 
 def read_template(data: bytes, kind: Kind, name: str) -> Template:

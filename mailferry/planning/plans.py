@@ -23,6 +23,7 @@ from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import PlanJob, send_plan_job
 from mailferry.state.plans import Plan, Plans, Stage
 from mailferry.state.storage import Blobs, Queues
+from mailferry.telemetry.discreet import place_of
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,11 @@ KEPT_DAYS = 30
 _UNANNOUNCED = 120.0
 _WORKING = frozenset({Stage.MEASURING, Stage.PROPOSING, Stage.STARTING})
 #: Stages that a plan leaves only when a person does something, also one whose CSV went away while it was read.
-_WAITING = frozenset({Stage.READING, Stage.PROPOSED})
+_WAITING = frozenset({Stage.READING, Stage.PROPOSED, Stage.FAILED})
 _SHOWN = frozenset({Stage.PROPOSED, Stage.STARTING, Stage.STARTED})
 _REMEDY = 'Drop it again, like {"operation": "start"} or {"operation": "start", "batches": ["city-01-pilot"]}.'
+_START_AGAIN = "Look for the error of work_on_plan in the function's log, then start the plan again."
+_DROP_AGAIN = "Look for the error of work_on_plan in the function's log, then drop the plan's CSV again."
 _BODY = 'Send {"batches": ["city-01-pilot"]}, or nothing for all that are left.'
 
 
@@ -52,7 +55,7 @@ _DONE_BY = {
     PlanOperation.DISCARD: frozenset({Stage.DISCARDED}),
 }
 _WHEN = {
-    PlanOperation.START: "It can be started when it is Proposed; a discarded or refused one is dropped again.",
+    PlanOperation.START: "It can be started when it is Proposed; a discarded, refused or failed one is dropped again.",
     PlanOperation.DISCARD: "Its batches are there, or being made: stop or remove those.",
 }
 
@@ -94,11 +97,34 @@ class Planning:
         except MailferryError as error:
             log.warning("The plan %s waits: %s %s", plan.name, error.cause, error.remedy)
             after, delay = replace(plan, why=error.cause, remedy=error.remedy), PAUSE
+        except Exception as error:  # for the day the job is poisoned; only where it was, never what it said
+            crashed = replace(plan, last_error=place_of(error))
+            self.plans.put(plan.name, lambda found: crashed if found == plan else None)
+            raise
         self._next(plan, after, delay)
+
+    def give_up(self, job: PlanJob) -> str:
+        """The job has failed five times: the plan says so, and works no more. Why, empty when the job is out of date.
+
+        Batches that could not be made are proposed still, and may be asked for again.
+        """
+        plan = self.plans.get(job.plan)
+        if plan is None or plan.step != job.step or plan.stage not in _WORKING:
+            return ""
+        where = f" The last error was {plan.last_error}." if plan.last_error else ""
+        if plan.stage is Stage.STARTING:
+            why, remedy = f"Its batches could not be made in five tries.{where}", _START_AGAIN
+            after = replace(plan, stage=Stage.PROPOSED, wanted=(), why=why, remedy=remedy)
+        else:
+            what = "measured" if plan.stage is Stage.MEASURING else "proposed"
+            why, remedy = f"It could not be {what} in five tries.{where}", _DROP_AGAIN
+            after = replace(plan, stage=Stage.FAILED, why=why, remedy=remedy)
+        self._next(plan, after, 0)
+        return why
 
     def _worked(self, plan: Plan) -> tuple[Plan, float]:
         """Do the work of the stage: the plan afterwards, and seconds until its next step."""
-        plan = replace(plan, why="", remedy="")
+        plan = replace(plan, why="", remedy="", last_error="")
         match plan.stage:
             case Stage.MEASURING:
                 delay = self.measuring.step(plan)
@@ -123,7 +149,7 @@ class Planning:
         """
         known = self.plans.get(name)
         if known is None:
-            raise OperationRefused(f"There is no plan {name!r}.", "GET /api/plans lists the plans.")
+            raise OperationRefused(f"There is no plan {name!r}.", "Check its name against the list of plans.")
         wanted = tuple(dict.fromkeys(batches))
         if operation is PlanOperation.START and known.stage is Stage.PROPOSED:
             self._check_there(name, wanted)

@@ -56,7 +56,7 @@ class Reading:
         if name is None or info is None:
             return
         try:
-            _check_before_reading(name, info.size)
+            check_before_reading(name, info.size)
             blob = blobs.read(CONTAINER, file)
             if blob is None:
                 return
@@ -133,7 +133,8 @@ class Reading:
             self.intake.blobs.delete(REPORTS, path)
 
 
-def _check_before_reading(name: str, size: int) -> None:
+def check_before_reading(name: str, size: int) -> None:
+    """Raises BatchRefused for a name or a size that no plan has."""
     if len(name) > LONGEST_NAME or "/" in name:
         cause = f"The name of a plan has at most {LONGEST_NAME} characters, and no / in it."
         raise BatchRefused(cause, "Give the file another name.")

@@ -15,7 +15,14 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from itertools import batched
 
-from mailferry.errors import BatchRefused, DirectoryRefused, MailferryError, Transient
+from mailferry.errors import (
+    BatchBusy,
+    BatchRefused,
+    DirectoryRefused,
+    MailferryError,
+    OperationRefused,
+    Transient,
+)
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.ingest import CONTAINER, PROVISION
 from mailferry.intake.json_object import check_keys, parsed, refusal, wrong
@@ -39,9 +46,13 @@ AT_ONCE = 4
 #: Users that are looked up between two looks at the clock.
 _LOOKED_UP = 100
 
-_CSV, _COMMAND, _STATE = ".csv", ".command.json", "/state.json"
+_CSV, _COMMAND = ".csv", ".command.json"
+#: Where the state of one lies below its folder among the reports.
+STATE = "/state.json"
 _NAMES = f"Drop {PROVISION}<name>{_CSV}, and {PROVISION}<name>{_COMMAND} when its dry run is as you want it."
 _REMEDY = 'Drop it again, like {"operation": "go"}.'
+#: Where to look for the right name.
+NO_SUCH = "Check its name against the list of what was dropped for provisioning."
 _COLUMNS = ("UserPrincipalName", "State", "Licence", "Why", "WhatToDo", "CsvLine")
 _NO_GRAPH = DirectoryRefused(
     "Users are made in Entra only: the target is not Exchange Online.", "Set TARGET_AUTH to xoauth2.", of_all=True
@@ -122,7 +133,7 @@ class Provisioning:
         for blob in list(self.blobs.list(CONTAINER, PROVISION)):
             self._tried(blob, self._take)
         for blob in list(self.blobs.list(REPORTS, PROVISION)):
-            if blob.name.endswith(_STATE):
+            if blob.name.endswith(STATE):
                 self._tried(blob, lambda state: self._work(state, deadline))
 
     def _tried(self, blob: BlobInfo, work: Callable[[BlobInfo], None]) -> None:
@@ -175,21 +186,35 @@ class Provisioning:
         check_keys(top, "$", ("operation",), problems)
         if top.get("operation") != "go":
             problems.append(wrong("$.operation", top.get("operation"), '"go"'))
-        found = self._state(name)
+        found = self.state(name)
         if found is None or found[0] is Stage.CHECKING:
             problems.append("There is no dry run to go by yet.")
         if problems or found is None:
             raise refusal(problems, _REMEDY)
-        lines = [replace(line, state=_again(line.state), why="", remedy="") for line in found[1]]
-        self._write(name, Stage.GOING, lines, "")
-        return len(lines)
+        return self._begin(name, found[1])
+
+    def go(self, name: str) -> int:
+        """Begin to do what the dry run has listed, as the command does: for how many users. One that is going already
+        goes on. Raises OperationRefused when there is none of this name, BatchBusy before its dry run is done."""
+        found = self.state(name)
+        if found is None:
+            raise OperationRefused(f"There is no provisioning {name!r}.", NO_SUCH)
+        stage, lines, _ = found
+        if stage is Stage.CHECKING:
+            raise BatchBusy(f"The dry run of {name!r} is still under way.", "Go when it is Checked, and was looked at.")
+        return len(lines) if stage is Stage.GOING else self._begin(name, lines)
+
+    def _begin(self, name: str, lines: Sequence[Line]) -> int:
+        again = [replace(line, state=_again(line.state), why="", remedy="") for line in lines]
+        self._write(name, Stage.GOING, again, "")
+        return len(again)
 
     def _work(self, state: BlobInfo, deadline: Deadline) -> None:
-        name = state.name.removeprefix(PROVISION).removesuffix(_STATE)
-        found = self._state(name)
+        name = state.name.removeprefix(PROVISION).removesuffix(STATE)
+        found = self.state(name)
         if found is None or found[0] in (Stage.CHECKED, Stage.DONE):
             return
-        stage, lines = found
+        stage, lines, _ = found
         blocked = ""
         try:
             if self.directory is None:
@@ -204,13 +229,15 @@ class Provisioning:
             stage = Stage.CHECKED if stage is Stage.CHECKING else Stage.DONE
         self._write(name, stage, lines, blocked)
 
-    def _state(self, name: str) -> tuple[Stage, list[Line]] | None:
-        blob = self.blobs.read(REPORTS, f"{PROVISION}{name}{_STATE}")
+    def state(self, name: str) -> tuple[Stage, list[Line], str] | None:
+        """How far a file has come, its users, and what keeps those who wait from their turn; None when there is none
+        of this name."""
+        blob = self.blobs.read(REPORTS, f"{PROVISION}{name}{STATE}")
         if blob is None:
             return None
         found = json.loads(blob.data)
         lines = [Line(User(**row.pop("user")), State(row.pop("state")), **row) for row in found["lines"]]
-        return Stage(found["stage"]), lines
+        return Stage(found["stage"]), lines, found["blocked"]
 
     def _write(self, name: str, stage: Stage, lines: Sequence[Line], blocked: str) -> None:
         """The table for people, then the state: who is cut off in between does the round again."""
@@ -222,7 +249,7 @@ class Provisioning:
         self.blobs.write(REPORTS, f"{folder}/provision.csv", csv_bytes(_COLUMNS, rows), "text/csv; charset=utf-8")
         state = {"stage": stage, "blocked": blocked, "lines": [asdict(line) for line in lines]}
         data = json.dumps(state, ensure_ascii=False).encode()
-        self.blobs.write(REPORTS, f"{folder}{_STATE}", data, "application/json")
+        self.blobs.write(REPORTS, f"{folder}{STATE}", data, "application/json")
 
     def _publish_problems(self, name: str, problems: Iterable[Problem]) -> None:
         path, found = f"{PROVISION}{name}/intake.csv", list(problems)

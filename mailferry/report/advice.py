@@ -9,6 +9,7 @@ from mailferry.report.csv_cells import human_bytes
 from mailferry.source.introduction import EXCHANGE, GOOGLE
 from mailferry.state.batches import Batch
 from mailferry.state.validations import Validation
+from mailferry.transfer.folder_misfits import Misfit
 
 _GB = 1 << 30
 #: Bytes of a mailbox that deserves a batch of its own.
@@ -21,8 +22,18 @@ _BATCH_GOOD, _BATCH_MOST = 100, 2_000
 #: Mailboxes of a migration from which on managing and reporting are a task of their own.
 _MANY = 50_000
 _SHOWN = 5
+#: What the source counts beyond its folders is nothing to speak of below so many bytes, and below this part of it all.
+_HIDDEN_LEAST, _HIDDEN_PART = 100 << 20, 5
 
+#: An address belongs to one batch.
+_MOVE = "remove {them} (operation remove), and once gone drop {them} in another CSV"
 _LARGER = "Give it a licence with Exchange Online Plan 2 (100 GB), or enable its archive and move old mail there"
+
+_HIDDEN = (
+    "Look for folders that are hidden from IMAP (the server's settings, the webmail's folder options) and for what "
+    "else counts there, such as deleted mail that is kept or files; show what shall go over, then revalidate."
+)
+_SPELLING = "Correct the pattern in the options (a folder's whole path, / between its parts), and drop them again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,9 @@ class Advice:
 
 
 def too_large(found: Validation) -> str:
-    """Why the mailbox does not fit its licence; empty when it does, as far as is known."""
+    """Why the mailbox does not fit the target; empty when it does, as far as is known."""
+    if found.free is not None and found.bytes > found.free:
+        return f"It has {human_bytes(found.bytes)}, but the target mailbox has room for {human_bytes(found.free)}."
     if found.room:
         if found.bytes <= found.room:
             return ""
@@ -48,11 +61,36 @@ def too_large(found: Validation) -> str:
     return ""
 
 
+def hidden(found: Validation) -> str:
+    """That the source counts much more towards its quota than its folders hold; empty when it does not, or when not
+    everything was measured."""
+    if found.used is None or found.left_out or found.unselected:
+        return ""
+    if found.used - found.bytes < max(_HIDDEN_LEAST, found.used // _HIDDEN_PART):
+        return ""
+    return (
+        f"The source counts {human_bytes(found.used)} towards its quota, but the folders that it lists hold "
+        f"{human_bytes(found.bytes)}."
+    )
+
+
+def unfit(found: Validation) -> str:
+    """Which patterns fit no folder of the mailbox and are worth a word about it; empty when none is."""
+    misfits = (Misfit(*each) for each in found.unfit)
+    return " ".join(misfit.words for misfit in misfits if misfit.told)
+
+
 def for_mailbox(found: Validation) -> str:
     """What to do about one mailbox before it is started; empty for nothing."""
-    advice = [f"{_LARGER}, or leave mail out (messages_after, exclude_folders)."] if too_large(found) else []
+    full = found.free is not None and found.bytes > found.free
+    larger = "Raise the quota of the target mailbox" if full else _LARGER
+    advice = [f"{larger}, or leave mail out (messages_after, exclude_folders)."] if too_large(found) else []
+    if hidden(found):
+        advice.append(_HIDDEN)
+    if unfit(found):
+        advice.append(_SPELLING)
     if found.bytes >= LARGE:
-        advice.append("Put it into a batch of its own: drop it in another CSV with a later priority.")
+        advice.append(f'Put it into a batch of its own: {_MOVE.format(them="it")} with "priority": 9.')
     if found.too_large:
         advice.append("Its messages that are too large stand in validation-oversize.csv.")
     return " ".join(advice)
@@ -63,7 +101,7 @@ def for_batch(
 ) -> list[Advice]:
     """The advice about a batch of so many mailboxes, of `everywhere` in all validated batches; `limit` is the size of
     the largest message that goes over, `found` what was found of which address."""
-    advice = [_of_number(mailboxes), _of_all(everywhere), _of_choice(batch)]
+    advice = [_of_number(mailboxes), _of_all(everywhere), _of_choice(batch, found), *_of_patterns(found)]
     advice += [
         _of_licences(found),
         _of_large(found),
@@ -81,7 +119,8 @@ def _of_number(mailboxes: int) -> Advice | None:
     return Advice(
         "Size of the batch",
         f"The batch has {mailboxes:,} mailboxes; 50 to 100 are easier to watch and to correct.{most}",
-        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side.",
+        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side. What "
+        f"goes elsewhere: {_MOVE.format(them='it')}. Next time, a plan proposes such batches by itself.",
     )
 
 
@@ -96,14 +135,30 @@ def _of_all(everywhere: int) -> Advice | None:
     )
 
 
-def _of_choice(batch: Batch) -> Advice | None:
+def _of_choice(batch: Batch, found: Sequence[tuple[str, Validation]]) -> Advice | None:
     if not batch.selection.words:
         return None
+    left = sum(each.unselected for _, each in found)
     return Advice(
         "Messages that are left out",
-        f"The options choose among messages ({batch.selection.words}); messages and bytes here are of whole folders.",
-        "Expect less to go over, in less time.",
+        f"The options choose among messages ({batch.selection.words}): {left:,} are left out, and not counted here.",
+        "If that is not what you meant, correct the options, drop them with the CSV again, and revalidate.",
     )
+
+
+def _of_patterns(found: Sequence[tuple[str, Validation]]) -> list[Advice]:
+    """About each pattern that fits no folder of any mailbox."""
+    patterns = [{(option, pattern): near for option, pattern, near in each.unfit} for _, each in found]
+    nowhere = set(patterns[0]).intersection(*patterns) if patterns else set[tuple[str, str]]()
+    return [
+        Advice(
+            "Patterns that fit no folder",
+            f"{Misfit(*key, next(filter(None, (near[key] for near in patterns)), '')).words} That holds for every "
+            "mailbox that was looked at.",
+            _SPELLING,
+        )
+        for key in sorted(nowhere)
+    ]
 
 
 def _of_licences(found: Sequence[tuple[str, Validation]]) -> Advice | None:
@@ -124,7 +179,8 @@ def _of_large(found: Sequence[tuple[str, Validation]]) -> Advice | None:
     return Advice(
         "Large mailboxes",
         f"{_named(large)} {_has(large)} 10 GB or more.",
-        "Put them into a batch of their own with a later priority, so that they do not hold up the others.",
+        f"Put them into a batch of their own, so that they do not hold up the others: {_MOVE.format(them='them')} with "
+        '"priority": 9.',
     )
 
 

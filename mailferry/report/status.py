@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from mailferry.errors import RequestRefused
-from mailferry.model import MailboxLine, Status
+from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.report.consistency import consistency_of
 from mailferry.report.paging import FIRST_PAGE, Asked, Columns
 from mailferry.report.totals import totals_of
@@ -18,6 +18,9 @@ from mailferry.state.mailboxes import Mailboxes, StatusChange, is_mailbox_id
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
+_WITH_ERRORS = "SyncedWithErrors"
+#: A mailbox of which all was in the target once.
+_SYNCED = frozenset({Status.SYNCED, Status.INCREMENTAL_FAILED, *COMPLETED})
 #: Statuses of a batch, the first that any of its mailboxes has; Microsoft's words for a batch.
 _RANKS = (
     (Status.SYNCING, "Syncing"),
@@ -25,8 +28,8 @@ _RANKS = (
     (Status.COMPLETING, "Completing"),
     (Status.QUEUED, "Queued"),
     (Status.INCREMENTAL_SYNCING, "IncrementalSyncing"),
-    (Status.FAILED, "SyncedWithErrors"),
-    (Status.INCREMENTAL_FAILED, "SyncedWithErrors"),
+    (Status.FAILED, _WITH_ERRORS),
+    (Status.INCREMENTAL_FAILED, _WITH_ERRORS),
     (Status.STOPPED, "Stopped"),
     (Status.SYNCED, "Synced"),
     (Status.COMPLETED_WITH_WARNINGS, "CompletedWithWarnings"),
@@ -178,9 +181,11 @@ def batch_status(batch: Batch, statuses: Iterable[Status]) -> str:
     found = set(statuses)
     if not found:
         return "Failed" if batch.refused else "Empty"
-    if found == {Status.FAILED}:
-        return "Failed"
-    return next(word for status, word in _RANKS if status in found)
+    word = next(word for status, word in _RANKS if status in found)
+    if word == _WITH_ERRORS and not found & _SYNCED:
+        # Such as a batch that was only validated: nothing was synced.
+        return "Stopped" if Status.STOPPED in found else "Failed"
+    return word
 
 
 def _mailbox(line: MailboxLine) -> dict[str, Json]:

@@ -184,5 +184,6 @@ def _row(finding: Finding) -> dict[str, Json]:
         "messages": found.messages if found else 0,
         "bytes": found.bytes if found else 0,
         "oversize": found.too_large if found else 0,
+        "unselected": found.unselected if found else 0,
         "seconds": None if finding.seconds is None else round(finding.seconds),
     }

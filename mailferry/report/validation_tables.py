@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mailferry.model import MailboxLine, Status
-from mailferry.report.advice import for_mailbox, too_large
+from mailferry.report.advice import for_mailbox, hidden, too_large, unfit
 from mailferry.report.csv_cells import Cell, csv_bytes, csv_pieces, human_bytes
 from mailferry.report.estimates import seconds_for
 from mailferry.source.introduction import GOOGLE
@@ -26,6 +26,7 @@ _ROWS = (
     "Bytes",
     "Size",
     "TooLarge",
+    "MessagesLeftOut",
     "EstimatedSeconds",
     "Source",
     "LicenceHolds",
@@ -42,6 +43,7 @@ _FOLDERS = (
     "Bytes",
     "Size",
     "TooLarge",
+    "MessagesLeftOut",
     "UserName",
     "CsvLine",
     "Mailbox",
@@ -86,7 +88,9 @@ def finding_of(line: MailboxLine, found: Validation | None) -> Finding:
         why += f" {found.left_out:,} folders are left out."
     if found.too_large:
         why += f" {found.too_large:,} messages are too large and would be skipped."
-    why = " ".join(filter(None, (why, too_large(found), found.note)))
+    if found.unselected:
+        why += f" {found.unselected:,} messages are left out by the options."
+    why = " ".join(filter(None, (why, too_large(found), hidden(found), unfit(found), found.note)))
     seconds = seconds_for(found.messages, found.bytes, google=found.software == GOOGLE)
     return Finding(line, found, True, why, for_mailbox(found), seconds)
 
@@ -112,7 +116,7 @@ def oversize_csv(folders: Iterable[tuple[MailboxLine, Measured]], limit: int) ->
 
 def _row(finding: Finding) -> tuple[Cell, ...]:
     line, found = finding.line, finding.found
-    known: tuple[Cell, ...] = (None,) * 9
+    known: tuple[Cell, ...] = (None,) * 10
     if found:
         known = (
             found.folders,
@@ -121,6 +125,7 @@ def _row(finding: Finding) -> tuple[Cell, ...]:
             found.bytes,
             human_bytes(found.bytes),
             found.too_large,
+            found.unselected,
             finding.seconds,
             found.software,
             human_bytes(found.room) if found.room else None,
@@ -137,9 +142,9 @@ def _folder(line: MailboxLine, folder: Measured) -> tuple[Cell, ...]:
         "yes" if folder.excluded else None,
         folder.why,
         *(
-            (None,) * 4
+            (None,) * 5
             if folder.excluded
-            else (folder.messages, folder.bytes, human_bytes(folder.bytes), folder.too_large)
+            else (folder.messages, folder.bytes, human_bytes(folder.bytes), folder.too_large, folder.unselected)
         ),
         line.user,
         line.row,

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from mailferry.errors import Busy, ProtocolError, Unreachable
+from mailferry.errors import Busy, ProtocolError
+from mailferry.https_failures import of_no_answer
 from mailferry.source.google_refusals import SCOPE, SIDE, of_answer
 from mailferry.source.service_account import ServiceAccount
 
@@ -103,11 +104,7 @@ class GoogleTokens:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise Unreachable(
-                SIDE,
-                f"{self._host} can't be reached: {type(error).__name__}",
-                "Let the function app reach this address over HTTPS (firewall, proxy, DNS).",
-            ) from None
+            raise of_no_answer(SIDE, self._host, error) from None
         if response.status_code == 429 or response.status_code >= 500:
             after = response.headers.get("Retry-After", "")
             delay = min(float(after), _LONGEST_DELAY) if after.isdecimal() else None

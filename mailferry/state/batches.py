@@ -28,6 +28,8 @@ _COLUMN = "line"
 
 #: Longest name of a batch, in characters.
 LONGEST_NAME = 200
+#: What may not be in a name: it becomes part of a path and of an address.
+_FORBIDDEN = re.compile(r"[/\\?#%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Longest that it gets in keys, in UTF-16 units: a key has 1 KiB, 512 of them, with room for what stands beside it.
 _LONGEST_KEY = 400
 #: Characters by which one with a longer name is listed: they fit, whatever they are.
@@ -110,6 +112,11 @@ def is_batch_name(name: str) -> bool:
     return (
         0 < len(name) <= LONGEST_NAME and len(batch_key(name).encode("utf-16-le", "surrogatepass")) <= 2 * _LONGEST_KEY
     )
+
+
+def can_be_name(name: str) -> bool:
+    """Whether a batch, or what else is named by its file, can have this name in an address as well."""
+    return is_batch_name(name) and name == name.strip(". ") and not _FORBIDDEN.search(name)
 
 
 def listed_name(name: str) -> str:

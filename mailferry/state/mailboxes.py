@@ -60,13 +60,16 @@ class Mailbox:
 
     `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
     `way` is how the source is logged in to: what the sealed password is good for.
+    `failures`: tries without progress since the last, and how many of them are `strikes`, of which it may have only a
+    few: those of errors that may not go on for hours.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
-    completed, so that once it is synced its next pass is the last. With `validate`, a pass only looks at both ends and
-    copies nothing, until it is started. `last_operation` is the number of the last operation on its whole batch that
-    was done to it, by which one that comes late or twice is known.
+    completed, so that once it is synced its next pass is the last; `repeated` is the number of a last pass that is done
+    once more. `unfit` says which of the options' patterns fit no folder of it. With `validate`, a pass only looks at
+    both ends and copies nothing, until it is started. `last_operation` is the number of the last operation on its whole
+    batch that was done to it, by which one that comes late or twice is known.
     """
 
     id: str
@@ -90,6 +93,7 @@ class Mailbox:
     last_synced: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    strikes: int = 0
     login: str = ""
     note: str = ""
     connections: int = 0
@@ -103,7 +107,9 @@ class Mailbox:
     throttled: Throttled = Throttled()
     to_complete: bool = False
     validate: bool = False
+    unfit: str = ""
     last_operation: int = 0
+    repeated: int = 0
 
     @property
     def active(self) -> bool:

@@ -31,6 +31,7 @@ class Stage(StrEnum):
     STARTED = "Started"
     DISCARDED = "Discarded"
     REFUSED = "Refused"  #: its CSV can't be used
+    FAILED = "Failed"  #: a step of it failed again and again, by a mistake in Mailferry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Plan:
     """One big CSV. `source_etag` is its version, `options` the JSON beside it, `step` counts the jobs that did work.
 
     `wanted` names the batches that a person has asked for, none for all. `wrapped_key` is empty once no password of it
-    can be opened any more. `why` says what a waiting plan waits for.
+    can be opened any more. `why` says what a waiting plan waits for, `last_error` where a step has crashed.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Plan:
     wanted: tuple[str, ...] = ()
     why: str = ""
     remedy: str = ""
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ _SUMMARY = "validation"
 
 #: A message that is too large: UID, subject, date, bytes.
 type TooLarge = tuple[int, str, str, int]
+#: A pattern that fits no folder: the option, the pattern, the folder that may have been meant (or nothing).
+type Unfit = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Measured:
     """A source folder: where its mail would go and why there, and what it holds.
 
     Of one that is not `done`, the messages with UIDs below `next_uid` are counted, under this `uidvalidity`.
-    `too_large` counts the messages over the limit, the first of which `listed` names. `pass_no` is the pass that
-    measured it.
+    `too_large` counts the messages over the limit, the first of which `listed` names; `unselected` those that the
+    options, in the words of `selection`, leave out: they are in no other count. `pass_no` is the pass that measured it.
     """
 
     key: str
@@ -46,14 +48,17 @@ class Measured:
     bytes: int = 0
     too_large: int = 0
     listed: tuple[TooLarge, ...] = ()
+    unselected: int = 0
+    selection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
     """A mailbox as pass `pass_no` has found it; the counts are those of the folders that would go over.
 
-    `software` is what the source seems to be, `room` how many bytes the target's licence allows (0: not known), `note`
-    what else there is to know of the target.
+    `software` is what the source seems to be, `room` how many bytes the target's licence allows (0: not known), `free`
+    for how many the target's quota has room, `used` how many count towards the source's (None: not known), `note` what
+    else there is to know of the target, `unfit` which patterns fit no folder.
     """
 
     mailbox: str
@@ -67,6 +72,10 @@ class Validation:
     software: str = ""
     room: int = 0
     note: str = ""
+    unselected: int = 0
+    free: int | None = None
+    used: int | None = None
+    unfit: tuple[Unfit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

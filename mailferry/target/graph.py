@@ -19,6 +19,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from mailferry.errors import Busy, LoginRefused, ProtocolError, Transient, Unreachable
+from mailferry.https_failures import of_no_answer
 from mailferry.imap.failures import one_line
 from mailferry.target.claims import GRAPH_SCOPE
 
@@ -244,12 +245,8 @@ class Graph:
             )
         except requests.ReadTimeout:
             raise Unreachable(SIDE, f"{self._host} did not answer within {self._timeout:.3g} s") from None
-        except requests.RequestException as error:  # its text may hold the whole URL
-            raise Unreachable(
-                SIDE,
-                f"{self._host} can't be reached: {type(error).__name__}",
-                "Check that the function app may open HTTPS connections to Microsoft Graph.",
-            ) from None
+        except requests.RequestException as error:
+            raise of_no_answer(SIDE, self._host, error) from None
         self._used = time.monotonic()
         return _answer(response.status_code, response.headers, _parsed(response))
 

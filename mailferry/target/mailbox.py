@@ -18,6 +18,7 @@ from mailferry.imap.fetch import FetchRefused, fetch_flags, fetch_identities, fe
 from mailferry.imap.folder import coded, exists, folder_status, list_folders, open_folder
 from mailferry.imap.listing import fetch_uids_there
 from mailferry.imap.logged_in import LoggedIn
+from mailferry.imap.quota import storage
 from mailferry.imap.session import Literal, Result
 from mailferry.imap.uidset import uid_sets
 from mailferry.imap.values import FolderStatus, Identity, ListedFolder, Login, Message, Server
@@ -93,6 +94,11 @@ class TargetMailbox(LoggedIn):
         """Bytes of the largest message the server takes, when it says so for all folders (RFC 7889)."""
         found = (_APPENDLIMIT.fullmatch(capability) for capability in self._connection.capabilities)
         return next((int(limit[1]) for limit in found if limit), None)
+
+    def room(self) -> int | None:
+        """Bytes for which the mailbox's quota has room; None where the server tells no quota (Exchange tells none)."""
+        quota = storage(self._connection)
+        return quota.room if quota else None
 
     def folders(self) -> tuple[ListedFolder, ...]:
         """All folders, as of now."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from mailferry.errors import Busy, LoginRefused, Transient, Unreachable
+from mailferry.https_failures import of_no_answer
 from mailferry.target import aadsts
 from mailferry.target.claims import EXCHANGE_SCOPE, SIDE, check_claims, read_claims
 from mailferry.target.entra import EntraApp
@@ -117,10 +118,10 @@ class TokenSource:
             after = error.response.headers.get("Retry-After", "")
             delay = min(float(after), LONGEST_DELAY_SECONDS) if after.isdecimal() else None
             return Busy(SIDE, f"{where} can't give a token now (HTTP {error.response.status_code})", delay=delay)
-        remedy = "Let the function app reach this address over HTTPS (firewall, proxy, DNS)."
-        if where != entra:
-            remedy = "Only what runs in Azure has a managed identity: switch it on under the function app's Identity."
-        return Unreachable(SIDE, f"{where} can't be reached: {type(error).__name__}", remedy)
+        if where == entra:
+            return of_no_answer(SIDE, where, error)
+        remedy = "Only what runs in Azure has a managed identity: switch it on under the function app's Identity."
+        return of_no_answer(SIDE, where, error, remedy)
 
     def _nonsense(self, text: str) -> Transient | LoginRefused:
         if "AADSTS" in text:

@@ -14,6 +14,7 @@ from mailferry.state.mailboxes import Mailbox
 from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends, side_by_side
 from mailferry.transfer.folder_map import NO_WISHES, Mapping, Wishes, map_folders
+from mailferry.transfer.folder_misfits import Misfit, misfits
 from mailferry.transfer.folder_rules import from_text
 from mailferry.transfer.gmail_labels import GmailLabels
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN, NameRules
@@ -23,11 +24,13 @@ from mailferry.transfer.user_root import below
 
 @dataclass(frozen=True, slots=True)
 class FolderPlan:
-    """The source's folders with their targets, in the order of copying; what the target has; what it can be called."""
+    """The source's folders with their targets, in the order of copying; what the target has; what it can be called;
+    which patterns of the options fit no folder."""
 
     mappings: Sequence[Mapping]
     there: Sequence[ListedFolder]
     rules: NameRules
+    misfits: Sequence[Misfit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,11 @@ class FolderPlans:
             if with_labels is None:
                 return None
             here = with_labels
-        return FolderPlan(mapped(here), there, rules)
+        unfit = [
+            *misfits(here, "include_folders", wishes.include),
+            *misfits(here, "exclude_folders", wishes.exclude),
+        ]
+        return FolderPlan(mapped(here), there, rules, unfit)
 
 
 def _wishes(batch: Batch | None) -> Wishes:

@@ -22,6 +22,8 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "poisoned_batch_job": {"type": "queueTrigger", "queueName": "batch-jobs-poison"},
+    "poisoned_plan_job": {"type": "queueTrigger", "queueName": "plan-jobs-poison"},
     "send_test_message": {
         "type": "httpTrigger",
         "route": "domains/{domain}/test-message",
@@ -34,6 +36,30 @@ GOLDEN: dict[str, dict[str, object]] = {
     "plans": {"type": "httpTrigger", "route": "plans", "authLevel": "FUNCTION", "methods": ["GET"]},
     "plan": {"type": "httpTrigger", "route": "plans/{plan}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "operate_plan": {"type": "httpTrigger", "route": "plans/{plan}/{operation}", "methods": ["POST"]},
+    "plan_reports": {"type": "httpTrigger", "route": "plans/{plan}/reports", "methods": ["GET"]},
+    "plan_report": {"type": "httpTrigger", "route": "plans/{plan}/reports/{file}", "methods": ["GET"]},
+    "plan_batch": {"type": "httpTrigger", "route": "plans/{plan}/reports/batches/{file}", "methods": ["GET"]},
+    "put_in_folder": {
+        "type": "httpTrigger",
+        "route": "files/{folder}/{name}",
+        "authLevel": "FUNCTION",
+        "methods": ["PUT"],
+    },
+    "file_in_folder": {"type": "httpTrigger", "route": "files/{folder}/{name}", "methods": ["GET"]},
+    "templates": {"type": "httpTrigger", "route": "templates", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "endpoints": {"type": "httpTrigger", "route": "endpoints", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "endpoint": {"type": "httpTrigger", "route": "endpoints/{endpoint}", "methods": ["GET"]},
+    "test_endpoint": {
+        "type": "httpTrigger",
+        "route": "endpoints/{endpoint}/test",
+        "authLevel": "FUNCTION",
+        "methods": ["POST"],
+    },
+    "provisionings": {"type": "httpTrigger", "route": "provision", "authLevel": "FUNCTION", "methods": ["GET"]},
+    "provisioning": {"type": "httpTrigger", "route": "provision/{name}", "methods": ["GET"]},
+    "go": {"type": "httpTrigger", "route": "provision/{name}/go", "authLevel": "FUNCTION", "methods": ["POST"]},
+    "provision_reports": {"type": "httpTrigger", "route": "provision/{name}/reports", "methods": ["GET"]},
+    "provision_report": {"type": "httpTrigger", "route": "provision/{name}/reports/{file}", "methods": ["GET"]},
     "sync": {"type": "timerTrigger", "schedule": "%SYNC_SCHEDULE%"},
     "watch": {"type": "timerTrigger", "schedule": "%WATCH_SCHEDULE%"},
     "health": {"type": "httpTrigger", "route": "health", "authLevel": "ANONYMOUS"},
@@ -134,7 +160,7 @@ def test_a_chunk_ends_long_before_the_platform_ends_it_and_every_invocation_has_
     # A message is invisible for ten minutes, whatever host.json says: a function that ran longer would run twice.
     assert timeout <= 600
     queues = HOST["extensions"]["queues"]
-    at_once = 5 * (queues["batchSize"] + queues["newBatchThreshold"])
+    at_once = 6 * (queues["batchSize"] + queues["newBatchThreshold"])
     assert at_once <= int(SAMPLE["PYTHON_THREADPOOL_THREAD_COUNT"])
     assert queues["visibilityTimeout"] != "00:00:00"
     assert queues["messageEncoding"] == "base64"

@@ -16,11 +16,11 @@ import pytest
 
 from devhost.triggers import HttpTrigger
 from devhost.web import Route, compile_route
-from functions import api, files, validation
+from functions import api, endpoints, files, folders, plans, provision, trials, validation
 from mailferry.services import Services
 
 KEY = "the-function-key"
-_MODULES = (api, files, validation)
+_MODULES = (api, endpoints, files, folders, plans, provision, trials, validation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def deployment(folder: Path, settings: Mapping[str, str]) -> Iterator[Deployment
         more = {
             "SYNC_SCHEDULE": "0 0 2 1 1 *",
             "WATCH_SCHEDULE": "*/5 * * * * *",
-            "PYTHON_THREADPOOL_THREAD_COUNT": "20",
+            "PYTHON_THREADPOOL_THREAD_COUNT": "24",
         }
         yield Deployment(azurite.connection_string, folder, {**more, **settings})
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailferry.report.advice import for_batch, for_mailbox, too_large
+from mailferry.report.advice import for_batch, for_mailbox, hidden, too_large
 from mailferry.selection import Selection
 from mailferry.source.introduction import EXCHANGE, GOOGLE, software_of
 from mailferry.state.batches import Batch
@@ -66,7 +66,8 @@ def test_what_a_licence_does_not_hold_is_said(size: int, room: int, words: str) 
 def test_large_mailboxes_deserve_a_batch_of_their_own_unless_they_have_it() -> None:
     large = replace(PLAIN, bytes=10 * GB)
     assert "user1@x.y has 10 GB or more" in advised(PLAIN, large)["Large mailboxes"]
-    assert "a batch of its own" in for_mailbox(large)
+    assert "a batch of its own: remove it" in for_mailbox(large)  # an address belongs to one batch
+    assert "remove them (operation remove), and once gone drop them" in advised(PLAIN, large)["Large mailboxes"]
     assert "Large mailboxes" not in advised(large)
     many = advised(PLAIN, *[large] * 9)["Large mailboxes"]
     assert "user1@x.y, user2@x.y, user3@x.y, user4@x.y, user5@x.y and 4 more have" in many
@@ -112,3 +113,28 @@ def test_a_server_is_known_by_what_it_says(
     greeting: str, capabilities: tuple[str, ...], identification: str, software: str
 ) -> None:
     assert software_of(greeting, capabilities, identification) == software
+
+
+def test_a_target_without_room_is_told_with_what_helps_there() -> None:
+    found = replace(PLAIN, bytes=3 * GB, free=2 * GB)
+    assert too_large(found) == "It has 3.0 GB, but the target mailbox has room for 2.0 GB."
+    assert for_mailbox(found).startswith("Raise the quota of the target mailbox")
+    assert too_large(replace(PLAIN, bytes=3 * GB, free=4 * GB)) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (replace(PLAIN, used=5 * GB), True),
+        (replace(PLAIN, used=GB + (50 << 20)), False),  # too little to speak of
+        (replace(PLAIN, bytes=50 * GB, used=55 * GB), False),  # too small a part
+        (replace(PLAIN, used=GB // 2), False),
+        (replace(PLAIN, used=5 * GB, left_out=1), False),  # not everything was measured
+        (replace(PLAIN, used=5 * GB, unselected=1), False),
+        (PLAIN, False),
+    ],
+)
+def test_a_source_that_counts_more_than_its_folders_hold_is_told(found: Validation, *, told: bool) -> None:
+    assert bool(hidden(found)) is told
+    assert ("hidden from IMAP" in for_mailbox(found)) is told
+    assert not told or "counts 5.0 GB towards its quota, but the folders that it lists hold 1.0 GB" in hidden(found)

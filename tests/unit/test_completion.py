@@ -152,6 +152,9 @@ def test_one_that_waits_for_its_first_pass_keeps_its_place_and_has_two_passes(en
     engine = batch_of_three()
     run(engine, COMPLETE, B)
     assert box(engine, B).why == "Waiting for its turn. It is completed afterwards."
+    run(engine, PAUSE, B)
+    run(engine, RESUME, B)
+    assert box(engine, B).why == "Waiting for its turn. Resumed on request. It is completed afterwards."
     passes(engine).finish(box(engine, A))
     assert jobs(engine) == [(mailbox_id(B), 1)]
     first = begin(engine, B)

@@ -85,6 +85,9 @@ def test_options_that_intake_would_refuse_are_refused_at_once_and_not_put_there(
     assert "$.priority" in refused.json()["error"]
     assert "nobody.json" in refused.json()["error"]
     assert refused.json()["remedy"]
+    for times in ('{"complete_after": "2020-01-01T00:00Z"}', '{"messages_after": "2999-01-01"}'):
+        refused = call(app, "PUT", "files/berlin.json", times)
+        assert (refused.status_code, "_after is 2" in refused.json()["error"]) == (400, True)
     assert list(engine.storage.blobs.list("batches")) == []
 
 
@@ -164,12 +167,9 @@ def test_a_csv_that_intake_has_refused_can_be_corrected(app: App, engine: Engine
 )
 def test_a_name_that_makes_no_batch_is_refused_in_words(app: App, engine: Engine, name: str) -> None:
     answer = call(app, "PUT", f"files/{quote(name, safe='')}", CSV)
-    if "/" in name:  # another route, which there is not
-        assert answer.status_code == 404
-    else:
-        assert answer.status_code == 400
-        assert answer.json()["remedy"]
-        assert call(app, "GET", f"files/{quote(name, safe='')}").status_code == 400
+    assert answer.status_code == 400
+    assert answer.json()["remedy"]
+    assert call(app, "GET", f"files/{quote(name, safe='')}").status_code == 400
     assert list(engine.storage.blobs.list("batches")) == []
 
 

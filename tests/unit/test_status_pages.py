@@ -81,3 +81,23 @@ def test_folders_and_problems_of_a_mailbox_come_in_pages(storage: Storage) -> No
 def test_a_mailbox_that_there_is_not_is_none(storage: Storage, mailbox: str) -> None:
     company.batch(storage, f"none-{len(mailbox)}", [])
     assert pages(storage).mailbox(f"none-{len(mailbox)}", mailbox) is None
+
+
+@pytest.mark.parametrize(
+    ("mailboxes", "word"),
+    [
+        ({"failed": 1, "stopped": 2}, "Stopped"),  # validated only: what was never synced is not SyncedWithErrors
+        ({"failed": 2}, "Failed"),
+        ({"failed": 1, "removing": 1}, "Failed"),
+        ({"failed": 1, "stopped": 1, "synced": 1}, "SyncedWithErrors"),
+        ({"incremental_failed": 1, "stopped": 1}, "SyncedWithErrors"),
+        ({"failed": 1, "completed": 1}, "SyncedWithErrors"),
+        ({"failed": 1, "queued": 1}, "Queued"),
+    ],
+)
+def test_a_batch_has_synced_with_errors_only_when_something_was_synced(
+    storage: Storage, mailboxes: dict[str, int], word: str
+) -> None:
+    name = "said-" + "-".join(mailboxes)
+    company.batch(storage, name, company.lines(name, **mailboxes))
+    assert shown(pages(storage).one(name))["status"] == word

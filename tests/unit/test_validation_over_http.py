@@ -71,6 +71,7 @@ def test_pages_have_the_shape_that_was_agreed(engine: Engine, app: App) -> None:
     }
     assert set(first["rows"][0]) == {
         *("mailbox", "address", "user", "ok", "why", "remedy", "folders", "messages", "bytes", "oversize", "seconds"),
+        "unselected",
     }
     _, last = get(app, f"?most=2&next={first['next']}")
     assert [len(first["rows"]), len(last["rows"]), last["next"]] == [2, 1, ""]

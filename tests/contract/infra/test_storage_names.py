@@ -41,7 +41,8 @@ def test_queues_and_their_poison_queues() -> None:
     jobs = {MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS, BATCH_JOBS}
     assert said(r'^\w+_JOBS = "(.+)"') == jobs
     assert said(r'queue_name=f?"?([\w{}-]+)') == {
-        "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS", "BATCH_JOBS", "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison"
+        "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS", "BATCH_JOBS",
+        "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison", "{PLAN_JOBS}-poison", "{BATCH_JOBS}-poison",
     }  # fmt: skip
     expected = jobs | {f"{queue}-poison" for queue in jobs}
     assert deployed("queueServices/queues") == expected | {_PLATFORM_QUEUE}

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.bicep.declarations import INFRA
+from tests.support.bicep.declarations import INFRA, read
 from tests.support.bicep.deployment import GROUP, deploy
+from tests.support.bicep.values import BicepError
+from tests.support.bicep.variants import NEEDED
 from tests.support.kql.rules import QUERIES, Rule, rules
 
 RULES = list(rules().values())
@@ -58,6 +60,13 @@ def test_a_threshold_that_is_given_is_in_the_query_and_changes_no_other() -> Non
     assert {name for name in plain if plain[name] != tuned[name]} == {"mailbox-stalled", "timers-silent"}
     assert "let stalledHours = 8;" in tuned["mailbox-stalled"]
     assert "let syncSilentHours = 26; let watchSilentMinutes = 90;" in tuned["timers-silent"]
+
+
+def test_a_misspelt_threshold_is_refused_and_every_right_one_is_known() -> None:
+    known = {limit for rule in rules().values() for limit in rule.limits} | {"storageAvailability"}
+    assert (read(INFRA / "main.bicep").parameters["alertThresholds"].members or set()) == known
+    with pytest.raises(BicepError, match="alertThresholds has 'stalledHour', which is none of its names"):
+        deploy(INFRA / "main.bicep", **NEEDED, alertThresholds={"stalledHour": 8})
 
 
 def test_the_availability_of_every_storage_account_is_watched() -> None:

@@ -18,10 +18,13 @@ INFRA = ROOT / "infra"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """`members` are the names that an object may have, where it is of a type that the file has sealed."""
+
     type: str
     default: Expression | None
     decorators: dict[str, tuple[Expression, ...]]
     line: int
+    members: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def read(path: Path) -> File:
     """The declarations of a file without faults."""
     file = File(path)
     decorators: dict[str, tuple[Expression, ...]] = {}
+    sealed: dict[str, frozenset[str]] = {}
     for node in named(parse(path)):
         match node.type:
             case "decorators":
@@ -76,7 +80,14 @@ def read(path: Path) -> File:
             case "parameter_declaration":
                 name, kind, *default = named(node)
                 value = expression(default[0]) if default else None
-                file.parameters[text_of(name)] = Parameter(text_of(kind), value, decorators, line_of(node))
+                members = sealed.get(text_of(kind))
+                type_ = text_of(kind) if members is None else "object"
+                file.parameters[text_of(name)] = Parameter(type_, value, decorators, line_of(node), members)
+            case "type_declaration":
+                name, body = named(node)
+                assert "sealed" in decorators
+                properties = (part for part in named(body) if part.type == "object_property")
+                sealed[text_of(name)] = frozenset(text_of(named(part)[0]) for part in properties)
             case "variable_declaration":
                 file.variables[text_of(named(node)[0])] = expression(named(node)[-1])
             case "resource_declaration":

@@ -26,6 +26,9 @@ def checked(file: Path, name: str, parameter: Parameter, value: Value) -> Value:
         raise BicepError(file, parameter.line, f"{name} is {value!r}, and must be of type {parameter.type}.")
     if isinstance(value, Runtime):
         return value
+    if parameter.members is not None and isinstance(value, dict):
+        for member in value.keys() - parameter.members:
+            raise BicepError(file, parameter.line, f"{name} has {member!r}, which is none of its names.")
     for decorator, arguments in parameter.decorators.items():
         if decorator == "allowed" and value not in _constants(arguments[0]):
             raise BicepError(file, parameter.line, f"{name} is {value!r}, which is none of {_constants(arguments[0])}.")

@@ -169,6 +169,22 @@ def test_a_poisoned_job_is_told_with_what_came_of_it(engine: Engine, told: Caugh
     assert (poisoned["outcome"], poisoned["queue"], poisoned["batch"]) == (outcome, FOLDER_JOBS, "pilot")
 
 
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('{"batch": "pilot"}', "An operation on the batch pilot"),
+        ('{"batch": "pilot", "file": "pilot.csv"}', "The intake of pilot.csv"),
+    ],
+)
+def test_poisoned_work_on_a_batch_is_told_and_left_to_the_watch(
+    engine: Engine, told: Caught, body: str, what: str
+) -> None:
+    engine.services.poison.batch_job(body)
+    (poisoned,) = told.of(names.JOB_POISONED)
+    assert (poisoned["outcome"], poisoned["queue"], poisoned["batch"]) == ("goes_on", BATCH_JOBS, "pilot")
+    assert poisoned["cause"].startswith(f"{what} was stopped by an error five times")
+
+
 def test_the_trace_of_the_intake_goes_with_every_job_of_the_mailbox(told: Caught) -> None:
     engine = Engine(settings_for(("imap.example.com", 993), ("target.example.com", 993)))
     with part_of(TRACE):
