@@ -174,7 +174,7 @@ def test_a_batch_that_is_being_removed_takes_nothing_in(engine: Engine) -> None:
         engine.drop("batch", csv_of("new@x.y"))
 
 
-@pytest.mark.parametrize("name", ["a" * 201, "~" * 150, "a" * 900, "b/" * 140])
+@pytest.mark.parametrize("name", ["a" * 201, "~" * 150, "a" * 900, "#" * 140])
 def test_a_name_that_no_key_holds_is_refused_once_and_listed_by_its_beginning(engine: Engine, name: str) -> None:
     engine.drop(name, csv_of(*USERS))
     (listed,) = Batches(engine.storage).all()
