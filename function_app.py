@@ -5,6 +5,7 @@ import logging
 import azure.functions as func
 
 from functions.api import blueprint as api
+from functions.batch_jobs import blueprint as batch_jobs
 from functions.dashboard import blueprint as dashboard
 from functions.endpoints import blueprint as endpoints
 from functions.engine import check_settings, start_telemetry
@@ -38,6 +39,7 @@ _BLUEPRINTS = (
     mailbox_jobs,
     folder_jobs,
     plan_jobs,
+    batch_jobs,
     poison,
     sync,
     watch,

@@ -62,14 +62,23 @@ class _Tables:
         return self.tables.get(table, partition, key)
 
     def rows(
-        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+        self,
+        table: str,
+        partition: str,
+        prefix: str = "",
+        most: int | None = None,
+        start: str = "",
+        *,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
-        found = list(self.tables.rows(table, partition, prefix, most, start))
+        found = list(self.tables.rows(table, partition, prefix, most, start, columns=columns))
         self.operations.add("Table read", 1 + len(found) // _PAGE)
         return iter(found)
 
-    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
-        rows, mark = self.tables.changed(table, partition, prefix, mark)
+    def changed(
+        self, table: str, partition: str, prefix: str, mark: str = "", *, columns: Sequence[str] = ()
+    ) -> tuple[Iterator[Row], str]:
+        rows, mark = self.tables.changed(table, partition, prefix, mark, columns=columns)
         found = list(rows)
         self.operations.add("Table read", 1 + len(found) // _PAGE)
         return iter(found), mark

@@ -111,7 +111,7 @@ def _operate(request: func.HttpRequest, mailboxes: dict[str, str] | None) -> fun
         return _answer({"error": refused.cause, "remedy": refused.remedy}, 404)
     except BatchBusy as busy:
         return _answer({"error": busy.cause, "remedy": busy.remedy}, 409)
-    return _answer(asdict(done))
+    return _answer(asdict(done), 202 if done.left else 200)
 
 
 @blueprint.route("domains/{domain}", trigger_arg_name="request", methods=["GET"])

@@ -8,7 +8,7 @@ import azure.functions as func
 
 from functions.engine import services
 from functions.handling import handled
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, PLAN_JOBS
+from mailferry.state.jobs import BATCH_JOBS, FOLDER_JOBS, MAILBOX_JOBS, PLAN_JOBS
 
 blueprint = func.Blueprint()
 log = logging.getLogger(__name__)
@@ -30,6 +30,12 @@ def poisoned_folder_job(message: func.QueueMessage, context: func.Context) -> No
 @handled
 def poisoned_plan_job(message: func.QueueMessage, context: func.Context) -> None:
     _handle(message, lambda body: services().poison.plan_job(body))
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name=f"{BATCH_JOBS}-poison", connection="MigrationStorage")
+@handled
+def poisoned_batch_job(message: func.QueueMessage, context: func.Context) -> None:
+    _handle(message, lambda body: services().poison.batch_job(body))
 
 
 def _handle(message: func.QueueMessage, handle: Callable[[str], None]) -> None:

@@ -172,6 +172,8 @@ var queues = [
   'folder-jobs-poison'
   'plan-jobs'
   'plan-jobs-poison'
+  'batch-jobs'
+  'batch-jobs-poison'
   // Where the platform puts events about CSVs that its blob trigger gave up on; the watch finds the CSVs themselves.
   'webjobs-blobtrigger-poison'
 ]

@@ -13,7 +13,8 @@ MailferryError
 │   │   ├── ConnectionLost         timed out or closed by BYE in mid-session
 │   │   │   └── ConnectionCut      gone without a word, which may be anybody's fault
 │   │   ├── Busy                   too many connections, temporarily unavailable, throttled (`delay` when it says)
-│   │   │   └── BudgetSpent        the bytes that a source gives for a time were read: waits until there are more
+│   │   │   ├── BudgetSpent        the bytes that a source gives for a time were read: waits until there are more
+│   │   │   └── LoginInDoubt       a login was refused, and it may be an outage
 │   │   ├── MailboxFull            no room in the target mailbox: waits until somebody makes some
 │   │   └── ProtocolError          an answer that is no IMAP; the connection is dropped
 │   └── Permanent                  a person must act
@@ -131,6 +132,10 @@ class Busy(Transient):
 
 class BudgetSpent(Busy):
     """The source gives no more bytes for now, by its own word or by the endpoint's budget. Goes on by itself."""
+
+
+class LoginInDoubt(Busy):
+    """The target refused a login, which may be an outage: waited for like one, but counted like a refusal."""
 
 
 class MailboxFull(Transient):

@@ -10,6 +10,9 @@ from mailferry.identity import app_identity
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.files import Files
 from mailferry.intake.ingest import CONTAINER, Intake
+from mailferry.intake.writing import Writing
+from mailferry.lifecycle.batch_work import BatchWork
+from mailferry.lifecycle.carrying_out import CarryingOut
 from mailferry.lifecycle.commands import Commands
 from mailferry.lifecycle.completion import Completion
 from mailferry.lifecycle.folder_files import FolderFiles
@@ -53,6 +56,7 @@ from mailferry.state.definitions import Definitions
 from mailferry.state.folders import Folders
 from mailferry.state.homes import HomeStore
 from mailferry.state.ledger import Ledger
+from mailferry.state.left_rows import LeftRows
 from mailferry.state.mailboxes import Mailboxes
 from mailferry.state.moves import Moves
 from mailferry.state.mx_changes import MxChanges
@@ -78,6 +82,7 @@ from mailferry.transfer.measure import Measures
 from mailferry.transfer.plan import Plans
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Services:
     status: StatusPages
     shredding: Shredding
     operations: Operations
+    batch_work: BatchWork
     domains: DomainChecks
     trials: MxTrials
     planning: Planning
@@ -112,7 +118,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     keys = _keys(settings)
     told = Told(Addresses(storage.tables, plain=settings.plain_addresses))
     mailboxes, folders, batches = Mailboxes(storage, told.status), Folders(storage, clock), Batches(storage)
-    ledger, admission = Ledger(storage), Admission(storage, clock)
+    ledger, moves, admission = Ledger(storage), Moves(storage), Admission(storage, clock)
     validations = Validations(storage)
     validation = ValidationReports(
         batches, validations, admission, storage.blobs, REPORTS, settings.limits.message_bytes, clock
@@ -130,8 +136,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
     check = TargetCheck(mailboxes, Preflight(graph) if graph else None)
     endpoints = EndpointFiles(Definitions(storage), admission, batches, storage.blobs, CONTAINER, REPORTS, clock)
     intake = Intake(
-        mailboxes,
-        folders,
+        Writing(mailboxes, folders, batches, admission, LeftRows(storage), clock),
         batches,
         admission,
         reports,
@@ -140,12 +145,17 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         keys,
         _default_endpoint(settings),
         settings.limits.message_bytes,
+        storage.queues,
+        settings.limits.chunk_seconds,
         clock,
     )
     planning = _planning(settings, storage, intake, admission, keys, clock)
     provisioning = Provisioning(Directory(graph) if graph else None, storage.blobs, clock)
     removal = Removal(mailboxes, folders, batches, reports, validations, Notices(storage), clock)
-    operations = Operations(mailboxes, folders, batches, admission, reports, removal, clock)
+    carrying_out = CarryingOut(mailboxes, folders, batches, admission, clock)
+    operations = Operations(
+        carrying_out, batches, reports, removal, storage.queues, settings.limits.chunk_seconds, clock
+    )
     sync = Sync(batches, admission)
     plans = FolderPlans(check, GmailLabels(homes, labels))
     return Services(
@@ -159,9 +169,10 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
             storage.queues,
             plans,
             Measures(sessions, check, passes, folders, validations, plans),
+            Unfinished(folders, ledger, moves, settings.limits.lease_seconds),
         ),
         chunks=Chunks(
-            sessions, check, passes, folders, ledger, Moves(storage), storage.queues, storage.blobs, categories, clock
+            sessions, check, passes, folders, ledger, moves, storage.queues, storage.blobs, categories, clock
         ),
         sync=sync,
         watch=Watch(
@@ -189,6 +200,7 @@ def make_services(settings: Settings, storage: Storage, clock: Clock = utc_now) 
         status=StatusPages(batches, folders, ledger, mailboxes),
         shredding=Shredding(mailboxes, batches, admission, storage.blobs, clock),
         operations=operations,
+        batch_work=BatchWork(operations, intake),
         domains=DomainChecks(batches, MxChanges(storage), graph, clock=clock),
         trials=MxTrials(mailboxes, Trials(storage), sessions, graph, settings.notify_from, clock=clock),
         planning=planning,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -63,12 +64,20 @@ def content_of(file: Path) -> bytes:
 
 def _options(file: Path) -> dict[str, object]:
     try:
-        found = json.loads(content_of(file).decode("utf-8-sig"))
+        found = json.loads(content_of(file), object_pairs_hook=_once)  # in whichever UTF PowerShell has saved it
     except ValueError as error:
         raise CommandFailed(Exit.USAGE, f"{file} is not JSON: {error}.", "Correct it.") from None
     if not isinstance(found, dict):
         raise CommandFailed(Exit.USAGE, f"{file} is no object.", 'Options look like {"exclude_folders": ["Junk"]}.')
     return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object; the app, which would refuse a key that is there twice, never sees the file. Raises ValueError."""
+    for key, times in Counter(key for key, _ in pairs).items():
+        if times > 1:
+            raise ValueError(f"{key} is there twice")
+    return dict(pairs)
 
 
 def _view(found: Document) -> RenderableType:

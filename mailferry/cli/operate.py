@@ -93,6 +93,6 @@ def _together(answers: list[Document]) -> Document:
 
 def _view(done: Document) -> RenderableType:
     words = f"{done['batch']}, {done['operation']}: mailboxes changed: {number(done['changed'])}."
-    return Group(
-        plain(words), *(plain(f"Unchanged: {number(count)} ({why}).") for why, count in done["unchanged"].items())
-    )
+    unchanged = (f"Unchanged: {number(count)} ({why})." for why, count in done["unchanged"].items())
+    left = f"Still to come: {number(done['left'])}. It goes on by itself; status {done['batch']} says how far it is."
+    return Group(plain(words), *map(plain, unchanged), *([plain(left)] if done["left"] else []))

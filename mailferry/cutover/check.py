@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from mailferry.cutover.compare import State, Verdict, verdicts
-from mailferry.cutover.domain_name import domain_name, domain_of
 from mailferry.cutover.expected import expected_of
 from mailferry.cutover.records import RecordReader
 from mailferry.cutover.verdict import Passes, obstacles, passes_of
+from mailferry.domain_name import domain_name, domain_of
 from mailferry.report.status import Json
 from mailferry.state.batches import Batches
 from mailferry.state.clock import Clock, utc_now

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
 from mailferry.cutover.expected import Expected, is_microsoft
 from mailferry.cutover.records import MailRecords, Records
@@ -90,9 +91,10 @@ def _mx(found: Records, expected: Expected) -> Verdict:
 
 
 def _spf(found: Records, expected: Expected) -> Verdict:
-    policies = [value for value in found.values if value.lower().split(maxsplit=1)[:1] == [_SPF]]
+    policies = [value for value in found.values if value.lower().split(" ", 1)[0] == _SPF]
     want = f"{_SPF} {' '.join(expected.spf)} -all"
-    lacking = [word for word in expected.spf if not any(word in policy.lower().split() for policy in policies)]
+    included = {word for policy in policies for word in _included(policy)}
+    lacking = [word for word in expected.spf if word not in included]
     if found.alias:
         said = State.WRONG, f"The domain is an alias of {found.alias}.", f"Replace the CNAME by TXT {want}."
     elif not policies:
@@ -107,11 +109,21 @@ def _spf(found: Records, expected: Expected) -> Verdict:
         said = (
             State.OLD,
             "Mail that Microsoft 365 sends for this domain fails SPF.",
-            f"Put {' '.join(lacking)} in the record, and take the old server out once nothing is sent from there.",
+            f"Put {' '.join(lacking)} in the record, before all, and take the old server out once nothing is sent from "
+            "there.",
         )
     else:
         said = State.OK, "Microsoft 365 may send mail of this domain.", ""
     return _verdict("SPF", Records(found.name, tuple(policies), found.alias, found.ttl, found.trouble), want, *said)
+
+
+def _included(policy: str) -> set[str]:
+    """The senders that a policy includes, as `include:host`. What stands behind `all` is never looked at, and a
+    `redirect` counts only without one (RFC 7208 §5.1, §6.1)."""
+    words = policy.lower().split()
+    heeded = list(takewhile(lambda word: word.lstrip("+-~?") != "all", words))
+    redirected = [word.replace("redirect=", "include:") for word in words if word.startswith("redirect=")]
+    return {word.removeprefix("+").rstrip(".") for word in (*heeded, *(redirected if heeded == words else ()))}
 
 
 def _dkim(found: Records, selector: int, expected: Expected) -> Verdict:

@@ -9,10 +9,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
 from mailferry.cutover.compare import State, verdicts
-from mailferry.cutover.domain_name import domain_name, domain_of
 from mailferry.cutover.expected import expected_of
 from mailferry.cutover.records import RecordReader
 from mailferry.cutover.smtp import Smtp
+from mailferry.domain_name import domain_name, domain_of
 from mailferry.errors import FolderGone, OperationRefused, ServerError, TrialRefused
 from mailferry.imap.identity import identity_of
 from mailferry.intake.csv_file import address_key

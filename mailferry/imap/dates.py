@@ -49,6 +49,12 @@ def date_time(internaldate: str) -> str | None:
     return f"{clock.day:2d}-{MONTHS[clock.month - 1]}-{clock.year:04d} {clock:%H:%M:%S} {parsed.zone}"
 
 
+def date_time_at(instant: int) -> str:
+    """An instant in seconds since 1970 UTC (before the year 10000) as APPEND wants it."""
+    clock = datetime.fromtimestamp(instant, UTC)
+    return f"{clock.day:2d}-{MONTHS[clock.month - 1]}-{clock.year:04d} {clock:%H:%M:%S} +0000"
+
+
 def _parsed(text: str) -> _Parsed | None:
     found = _DATE_TIME.match(text)
     if not found:

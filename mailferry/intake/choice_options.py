@@ -20,8 +20,9 @@ _LAST_PRIORITY = 9
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a batch's turn comes: those of a lower `priority` (1 to 9) go first; None begins at once. It is completed
-    from `complete_after` on; None: when somebody asks for it."""
+    """When a batch's turn comes: those of a lower `priority` (1 to 9) go first; None begins at once. The batch is
+    completed from `complete_after` on, in UTC; None: when somebody asks for it. `start_after` keeps the zone in which
+    it was written, since people are told the day that it is there."""
 
     priority: int = USUAL_PRIORITY
     start_after: datetime | None = None
@@ -45,7 +46,7 @@ def schedule(top: JsonObject, problems: list[str]) -> Schedule:
     start, complete = (_moment(top, key, problems) for key in ("start_after", "complete_after"))
     if start and complete and complete <= start:
         problems.append("$.complete_after is not later than $.start_after: nothing would be synced by then.")
-    return Schedule(_priority(top, "priority", problems), start, complete)
+    return Schedule(_priority(top, "priority", problems), start, complete and complete.astimezone(UTC))
 
 
 def replays_deletions(top: JsonObject, problems: list[str]) -> bool:
@@ -76,7 +77,7 @@ def _moment(top: JsonObject, key: str, problems: list[str]) -> datetime | None:
     value = top[key]
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
+            return datetime.fromisoformat(value)
         except ValueError:  # no such day or hour
             pass
     allowed = 'a date and time of this century with its zone, like "2026-12-01T20:00:00+01:00" or "2026-12-01T19:00Z"'

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mailferry.domain_name import domain_of
 from mailferry.intake.csv_header import COLUMNS, REQUIRED, Header, empty_file, is_known, read_header, separator_of
 from mailferry.intake.csv_records import Record, declared_separator, open_quote, records_from
 from mailferry.intake.csv_text import decoded
@@ -53,9 +54,14 @@ class CsvFile:
 
 
 def address_key(address: str) -> str:
-    """The form in which two addresses are compared: no spaces around, one Unicode form (NFC), no case."""
-    folded = unicodedata.normalize("NFC", address.strip()).casefold()
-    return unicodedata.normalize("NFC", folded)
+    """The form in which two addresses are compared: no spaces around, one Unicode form (NFC), no case, and the domain
+    as the DNS has it (`bücher.de` is `xn--bcher-kva.de`)."""
+    local, at, domain = address.strip().rpartition("@")
+    return f"{_folded(local)}{at}{domain_of(address) or _folded(domain)}"
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def read_csv(data: bytes, *, passwords: bool = True) -> CsvFile:

@@ -36,7 +36,7 @@ _NAME_ALLOWED = "the name of an endpoint: letters without accents, digits, dots,
 _FILE_REMEDY = "Correct the file and drop it again."
 # Labels of letters, digits, - and _ in any alphabet: everything but spaces and the other ASCII punctuation.
 _LABEL = r"[^\s\x00-,./:-@\[-^`{-\x7f]+"
-_HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def endpoint(section: JsonObject, path: str, default: Endpoint | None, problems:
 def _host(value: object) -> str | None:
     if not isinstance(value, str):
         return None
-    host = value.strip()
+    host = value.strip().removesuffix(".")  # the root's, which no certificate names
     try:
         return str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
     except ValueError:

@@ -90,7 +90,7 @@ class Files:
             if not self.blobs.place(CONTAINER, csv, data, _TYPES[kind], over):
                 return None
         else:
-            self.intake.read(data)
+            self.intake.read_for(batch, data)
             if there and not refused:
                 return None
             self.blobs.write(CONTAINER, f"{batch}{kind}", data, _TYPES[kind])

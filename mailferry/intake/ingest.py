@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailferry.errors import BatchBusy, BatchRefused, Conflict, SealBroken
-from mailferry.intake.csv_file import CsvFile, Row, address_key, read_csv
+from mailferry.intake.csv_file import CsvFile, read_csv
 from mailferry.intake.csv_text import MAX_BYTES
 from mailferry.intake.endpoint_files import FOLDER as ENDPOINTS
 from mailferry.intake.endpoint_files import EndpointFiles
 from mailferry.intake.options import BatchOptions, read_options
 from mailferry.intake.problems import StructureRefused
-from mailferry.intake.taking import LEFT, STARTED, Taken, left, updated, waiting, what_to_do
-from mailferry.model import Endpoint, MailboxLine, Problem, Status
+from mailferry.intake.writing import Rows, Writing, Written
+from mailferry.model import Endpoint, Problem
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.publish import Reports
 from mailferry.secrets.seal import KeyWrapper, Seal, new_data_key
-from mailferry.state.admission import Admission, Ticket, next_ticket
-from mailferry.state.batches import LONGEST_NAME, Batch, Batches, line_of
+from mailferry.state.admission import Admission
+from mailferry.state.batch_operations import open_operations
+from mailferry.state.batches import LONGEST_NAME, NOT_TAKING, Batch, Batches, batch_key, is_batch_name, listed_name
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Mailbox, Mailboxes, mailbox_id
-from mailferry.state.storage import Blob, BlobInfo, Blobs
+from mailferry.state.jobs import BatchJob, send_batch_job
+from mailferry.state.storage import Blob, BlobInfo, Blobs, Queues
 from mailferry.telemetry import batches
 from mailferry.telemetry.names import INTAKE
-from mailferry.telemetry.spans import current_traceparent, span
+from mailferry.telemetry.spans import span
+from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.folder_rules import to_text
 
 log = logging.getLogger(__name__)
@@ -46,21 +47,19 @@ NO_BATCHES = (ENDPOINTS, PLANS, PROVISION, TEMPLATES)
 #: Where a batch's options are kept once they were read, beside its reports.
 _OPTIONS = "options.json"
 
-#: Rows written at once: storage answers in milliseconds, and a large batch has 50,000 of them.
-_WRITERS = 8
-
 #: Characters of a note and of a refusal in the batch's row; `intake.csv` has the whole of it.
 _LONGEST_NOTE = 500
 _LONGEST_REFUSAL = 2_000
 _OTHER_NAME = "Give the file another name."
+#: So much earlier than in UTC a day begins in the east.
+_EASTWARD = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
     """Takes CSVs in. Doing it twice, wholly or in part, changes nothing more than doing it once."""
 
-    mailboxes: Mailboxes
-    folders: Folders
+    writing: Writing
     batches: Batches
     admission: Admission
     reports: Reports
@@ -69,6 +68,8 @@ class Intake:
     keys: KeyWrapper
     default_endpoint: Endpoint | None
     message_bytes: int
+    queues: Queues
+    seconds: float
     clock: Clock = utc_now
 
     def take(self, file: str) -> None:
@@ -76,6 +77,7 @@ class Intake:
 
         A CSV that can't be used as a whole stays for correction, and `reports/<name>/intake.csv` says why. Rows that
         can't be used are listed there too, while the others run. The CSV is deleted when its rows are written down.
+        What was cut off goes on where it was; what takes too long, in another function.
         """
         name = batch_name(file)
         info = self.blobs.info(CONTAINER, file)
@@ -95,32 +97,50 @@ class Intake:
             if beside:
                 self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", beside.data, "application/json")
             csv = read_csv(blob.data, passwords=options.login.by_password)
-            self._check_time(name, options.schedule.complete_after)
         except BatchRefused as refusal:
             self._refuse(name, info.etag, refusal)
             return
-        problems = self._write(name, csv, options)
+        problems = self._write(name, csv, options, blob.etag, Deadline(self.seconds))
+        self.admission.admit(options.endpoint.id)
+        if isinstance(problems, Written):
+            if problems is Written.SOME:
+                send_batch_job(self.queues, BatchJob(name, file))
+            return
         self.reports.publish_intake(name, problems)
         self.blobs.delete(CONTAINER, file, blob.etag)
-        self._begin(name, csv, options, problems)
+        self._told(name, csv, problems)
 
     def take_rows(self, name: str, csv: CsvFile, options: bytes) -> None:
         """Take in a batch that comes from a plan, with these options. Raises BatchRefused when they can't be used."""
-        read = self.read(options)
-        self._check_time(name, read.schedule.complete_after)
+        read = self.read_for(name, options)
         self.blobs.write(REPORTS, f"{name}/{_OPTIONS}", options, "application/json")
         with span(INTAKE, batch=name):
-            problems = self._write(name, csv, read)
+            problems = self._write(name, csv, read, "", None)
+            if isinstance(problems, Written):
+                raise Conflict("The batch is just being taken in by somebody else.")
             self.reports.publish_intake(name, problems)
-            self._begin(name, csv, read, problems)
+            self.admission.admit(read.endpoint.id)
+            self._told(name, csv, problems)
 
     def read(self, options: bytes | None) -> BatchOptions:
-        """What an options file says. Raises BatchRefused."""
-        return read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+        """What an options file says, whichever batch it is for. Raises BatchRefused."""
+        found = read_options(options, self.default_endpoint, self.message_bytes, self.endpoints.named)
+        after = found.selection.after
+        if after and after > self.clock() + _EASTWARD:
+            raise BatchRefused(
+                f"$.messages_after is {after:%Y-%m-%d}, which is still to come: no message would go over.",
+                "Name a day that has begun; to begin later, name start_after.",
+            )
+        return found
 
-    def _begin(self, name: str, csv: CsvFile, options: BatchOptions, problems: list[Problem]) -> None:
-        self.admission.admit(options.endpoint.id)
-        self.reports.publish(name)
+    def read_for(self, name: str, options: bytes | None) -> BatchOptions:
+        """What an options file says for this batch, now. Raises BatchRefused."""
+        found = self.read(options)
+        self._check_time(name, found.schedule.complete_after)
+        return found
+
+    def _told(self, name: str, csv: CsvFile, problems: list[Problem]) -> None:
+        self.reports.publish_promptly(name)
         batches.taken(name, len(csv.rows), len(problems))
         log.info("Batch %s: %s rows taken in, %s refused.", name, len(csv.rows), len(problems))
 
@@ -132,9 +152,16 @@ class Intake:
     def _options(self, name: str) -> tuple[BatchOptions, Blob | None]:
         """The options, and the file beside the CSV. Without one, those of the time before: a row is mended without
         dropping them again. A batch that was removed has no such time."""
-        beside = self.blobs.read(CONTAINER, f"{name}.json")
+        beside = self._beside(name)
         found = beside or (self.blobs.read(REPORTS, f"{name}/{_OPTIONS}") if self.batches.get(name) else None)
-        return self.read(found.data if found else None), beside
+        return self.read_for(name, found.data if found else None), beside
+
+    def _beside(self, name: str) -> Blob | None:
+        """The options beside the CSV. Names of blobs have a case, and some programs write `.JSON`: of several files the
+        one that was dropped last."""
+        files = [file for file in self.blobs.list(CONTAINER, f"{name}.") if file.name[len(name) :].lower() == ".json"]
+        last = max(files, key=lambda file: file.modified, default=None)
+        return self.blobs.read(CONTAINER, last.name) if last else None
 
     def _check_time(self, name: str, complete_after: datetime | None) -> None:
         """A time that has passed is taken only from a batch that has it already. Raises BatchRefused."""
@@ -148,6 +175,7 @@ class Intake:
             )
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
+        name = listed_name(name)
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
         self.reports.publish_intake(name, problems or (Problem(0, "", refusal.cause, refusal.remedy),))
         cause = refusal.cause[:_LONGEST_REFUSAL]
@@ -157,22 +185,21 @@ class Intake:
         batches.refused(name, refusal, problems)
         log.error("Batch %s is refused: %s", name, refusal.cause)
 
-    def _write(self, name: str, csv: CsvFile, options: BatchOptions) -> list[Problem]:
-        """Write everything down; returns the rows that were refused."""
+    def _write(
+        self, name: str, csv: CsvFile, options: BatchOptions, etag: str, deadline: Deadline | None
+    ) -> list[Problem] | Written:
+        """Write everything down; returns the rows that were refused, or how far it has come when that is not all."""
+        self._check_stays(self.batches.get(name))
         self.admission.define(options.endpoint)
         endpoint = options.endpoint.id
         data_key = self._batch(name, endpoint, csv, options)
         seal = Seal(data_key)
         paused = self._is_paused(name)
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            outcomes = list(pool.map(lambda row: self._take_row(name, options, seal, row, paused=paused), csv.rows))
-        started = [(taken, box) for taken, box in outcomes if taken in STARTED]
-        self.batches.write_lines(self._line(taken, box) for taken, box in started)
-        planned = options.schedule
-        tickets = _tickets(box for _, box in started if not box.stopped)
-        self.admission.wait(endpoint, tickets, planned.priority, planned.start_after)
-        rows = zip(csv.rows, outcomes, strict=True)
-        problems = [*csv.refused, *(left(taken, row, box) for row, (taken, box) in rows if taken in LEFT)]
+        version = _version(etag, options, data_key, paused=paused) if etag else uuid.uuid4().hex
+        written = self.writing.write(Rows(name, version, csv.rows, options, seal, paused), deadline)
+        if written is not Written.ALL:
+            return written
+        problems = [*csv.refused, *self.writing.left_rows.all(name)]
         known = self.batches.change(
             name,
             lambda found: replace(
@@ -181,14 +208,21 @@ class Intake:
                 refused_etag="",
                 refused_rows=len(problems),
                 removed=False,
+                taking=NOT_TAKING,
                 intakes=found.intakes + 1,
             ),
         )
         if not known or not known.wrapped_key or self.keys.unwrap(known.wrapped_key) != data_key:
             raise Conflict("The batch was shredded or removed while its CSV was taken in; it is taken in again.")
+        self._check_stays(known)
         if known.paused and not paused:
             raise Conflict("The batch was paused while its CSV was taken in; it is taken in again.")
         return problems
+
+    def _check_stays(self, batch: Batch | None) -> None:
+        """Raises Conflict while a batch is being removed as a whole: what it takes in now would go, too."""
+        if batch and any(asked.operation == "remove" for asked in open_operations(batch.operations)):
+            raise Conflict("The batch is just being removed; its CSV is taken in afterwards.")
 
     def _is_paused(self, name: str) -> bool:
         batch = self.batches.get(name)
@@ -259,48 +293,6 @@ class Intake:
         )
         return self.keys.unwrap((known or batch).wrapped_key)
 
-    def _take_row(
-        self, name: str, options: BatchOptions, seal: Seal, row: Row, *, paused: bool
-    ) -> tuple[Taken, Mailbox]:
-        key = mailbox_id(address_key(row.address))
-        now = self.clock()
-        made = Mailbox(
-            id=key,
-            batch=name,
-            row=row.line,
-            address=row.address,
-            user=row.user,
-            user_root=row.user_root,
-            sealed=seal.close(row.password, key),
-            endpoint=options.endpoint.id,
-            status=Status.QUEUED,
-            why="",
-            remedy="",
-            since=now,
-            updated=now,
-            way=options.login,
-            validate=options.validate,
-        )
-        fresh = waiting(made, options.schedule.start_after, now, paused=paused)
-        actor = f"{name}.csv"
-        taken, found = Taken.NEW, fresh
-
-        def change(known: Mailbox) -> Mailbox | None:
-            nonlocal taken, found
-            taken, found = what_to_do(known, fresh), known
-            return None if taken in LEFT else updated(known, fresh, taken)
-
-        while not self.mailboxes.insert(fresh, actor):
-            changed = self.mailboxes.change(key, change, actor)
-            if changed or taken in LEFT:
-                return taken, changed or found
-            # It was removed at this very moment.
-        return Taken.NEW, fresh
-
-    def _line(self, taken: Taken, mailbox: Mailbox) -> MailboxLine:
-        folders = self.folders.all(mailbox.id) if taken is Taken.RESTARTED else ()
-        return line_of(mailbox, [v.folder for v in folders], self.clock())
-
 
 def check_taken_in(blobs: Blobs, batch: str) -> None:
     """Raises BatchBusy while a CSV of the batch lies in the container."""
@@ -319,9 +311,9 @@ def batch_name(file: str) -> str | None:
     return name if name and dot and kind.lower() == "csv" and not file.startswith(NO_BATCHES) else None
 
 
-def _tickets(mailboxes: Iterable[Mailbox]) -> Iterator[Ticket]:
-    traceparent = current_traceparent()
-    return (next_ticket(mailbox, traceparent) for mailbox in mailboxes)
+def _version(etag: str, options: BatchOptions, data_key: bytes, *, paused: bool) -> str:
+    """Names all on which what is written of a CSV depends: with anything else in it, it is written anew."""
+    return hashlib.sha256(repr((etag, options, data_key, paused)).encode()).hexdigest()[:32]
 
 
 def _unused(csv: CsvFile) -> list[str]:
@@ -336,7 +328,16 @@ def _check_before_reading(name: str, size: int) -> None:
     if size > MAX_BYTES:
         cause = f"The file has {size / 1024 / 1024:,.1f} MB; a batch has at most {MAX_BYTES // 1024 // 1024} MB."
         raise BatchRefused(cause, "Split it into several batches.")
+    if "/" in name or "\\" in name:
+        raise BatchRefused(
+            f"A batch can't be called {name}: dashboard, command line and HTTP API take no name with / or \\ in it.",
+            f"Drop the CSV outside of all folders of the container {CONTAINER}. The folders for plans and users are "
+            f"written {PLANS} and {PROVISION}.",
+        )
     if f"{name}/" in NO_BATCHES:
         raise BatchRefused(f"No batch can have the name {name}: it is kept for other things.", _OTHER_NAME)
-    if len(name) > LONGEST_NAME:
-        raise BatchRefused(f"The file name has more than {LONGEST_NAME} characters.", "Give it a shorter name.")
+    if not is_batch_name(name):
+        raise BatchRefused(
+            f"The name of the file is too long: {len(name)} characters, or {len(batch_key(name))} as tables keep them.",
+            f"Give it a name of at most {LONGEST_NAME} characters; / # ? % ~ and backslashes count three times.",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 
 from mailferry.intake.csv_file import Row
@@ -34,7 +34,7 @@ def waiting(fresh: Mailbox, start_after: datetime | None, now: datetime, *, paus
         remedy = "Resume the batch when it shall go on."
         return replace(fresh.with_status(Status.STOPPED, "Its batch is paused.", remedy, now), held=Held.PAUSED)
     if start_after and start_after > now:
-        why = f"Waiting for its start, not before {start_after:%Y-%m-%d %H:%M} UTC (start_after)."
+        why = f"Waiting for its start, not before {start_after.astimezone(UTC):%Y-%m-%d %H:%M} UTC (start_after)."
     else:
         why = "Waiting for its turn."
     return fresh.with_status(Status.QUEUED, why, "", now)
@@ -68,6 +68,7 @@ def updated(known: Mailbox, fresh: Mailbox, taken: Taken) -> Mailbox:
         way=fresh.way,
         not_before=None,
         failures=0,
+        strikes=0,
         updated=fresh.updated,
     )
     if known.active:  # a validation that is no longer asked for goes on as the first pass

@@ -19,11 +19,16 @@ _WITHHELD_REMEDY = (
     'with "deletions": "ignore", so that they stay in the target for good, and with "replay" after the next pass.'
 )
 
+_WARNED_REMEDY = (
+    "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
+    "the CSV again with this row."
+)
+
 
 def in_target(folders: Sequence[Folder]) -> str:
     """The mailbox's messages in words; what a person must see first stands first."""
     refused, withheld = ([folder for folder in folders if told(folder)] for told in (_is_refused, _is_withheld))
-    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}"
+    first = f"{_not_carried(refused)}{_not_deleted(withheld)}{_shows_only(_cut_off(folders))}{_none(folders)}"
     return f"{first}{_carried(total_counts(folders))}"
 
 
@@ -33,11 +38,14 @@ def remedies(folders: Sequence[Folder]) -> str:
     return " ".join(remedy for remedy, told in found if any(map(told, folders)))
 
 
-def warnings(folders: Sequence[Folder]) -> bool:
-    """Whether anything that should be in the target is not: a folder, a skipped message, one that has gone, or mail
-    that the source doesn't show."""
+def warnings(folders: Sequence[Folder]) -> str:
+    """What to do about a target that is not as it should be in the end: it lacks a folder, a skipped message, one that
+    has gone, or mail that the source doesn't show, or has messages whose deletion is not believed. Empty where it is.
+    """
     counts = total_counts(folders)
-    return bool(counts.skipped or counts.missing or _cut_off(folders)) or any(folder.refused for folder in folders)
+    lacks = counts.skipped or counts.missing or _cut_off(folders) or any(map(_is_refused, folders))
+    found = ((_WARNED_REMEDY, lacks), (_WITHHELD_REMEDY, any(map(_is_withheld, folders))))
+    return " ".join(remedy for remedy, needed in found if needed)
 
 
 def remedy_of_source(folders: Sequence[Folder]) -> str:
@@ -81,6 +89,13 @@ def _shows_only(folders: Sequence[Folder]) -> str:
     if not folders:
         return ""
     return f"The source shows only the newest messages of {_named(folders)}; older ones are not carried. "
+
+
+def _none(folders: Sequence[Folder]) -> str:
+    """Options that fit no folder of this mailbox, so that it looks like an empty one."""
+    if not folders or not all(folder.excluded for folder in folders):
+        return ""
+    return "All its folders are left out, as folders.csv says of each. "
 
 
 def _named(folders: Sequence[Folder]) -> str:

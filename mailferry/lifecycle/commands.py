@@ -38,17 +38,17 @@ class Commands:
         """Carry out every command that lies in the container `batches`; what came of it is written to
         `reports/<batch>/command.json`."""
         for blob in list(self.blobs.list(CONTAINER)):
-            if blob.name.endswith(SUFFIX) and blob.name != SUFFIX and not blob.name.startswith(NO_BATCHES):
+            batch, ending = blob.name[: -len(SUFFIX)], blob.name[-len(SUFFIX) :].lower()
+            if batch and ending == SUFFIX and not batch.startswith(NO_BATCHES):
                 try:
-                    self._take(blob.name)
+                    self._take(blob.name, batch)
                 except Exception:  # one that storage fails for must not keep the watch from everything else
                     log.exception("%s could not be carried out; the next round tries again.", blob.name)
 
-    def _take(self, file: str) -> None:
+    def _take(self, file: str, batch: str) -> None:
         blob = self.blobs.read(CONTAINER, file)
         if blob is None:
             return
-        batch = file.removesuffix(SUFFIX)
         answer: dict[str, object] = {"command": file, "at": self.clock().isoformat()}
         try:
             operation, mailboxes = _read(blob.data)

@@ -68,8 +68,9 @@ class Rule:
 
 def queued(mailbox: Mailbox, why: str, now: datetime) -> Mailbox:
     """The mailbox as it waits for its turn, for this reason."""
-    waiting = mailbox.with_status(Status.QUEUED, f"Waiting for its turn. {why}", "", now)
-    return replace(waiting, held=Held.NOT, not_before=None, failures=0)
+    asked = f" {_ASKED}" if mailbox.to_complete and mailbox.last_synced is None else ""
+    waiting = mailbox.with_status(Status.QUEUED, f"Waiting for its turn. {why}{asked}", "", now)
+    return replace(waiting, held=Held.NOT, not_before=None, failures=0, strikes=0)
 
 
 def _held(held: Held, mailbox: Mailbox, now: datetime) -> Mailbox:

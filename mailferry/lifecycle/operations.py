@@ -1,162 +1,202 @@
 """Operations of a person on a batch or on some of its mailboxes.
 
-Each may come at any moment, twice, or together with another one. The mailbox's row decides: its status is changed there
-at once or not at all. Waiting lines, slots and screens follow it, and a repeated operation brings them up to date too.
+Each may come at any moment, twice, or together with another one. An operation on a whole batch is written down, and
+then carried out some mailboxes at a time: whoever asked does what fits into an answer, the queue `batch-jobs` the rest,
+and the watch sees to it that none is forgotten. A batch's operations are done in the order in which they were asked
+for, so that the last one holds; what is asked of mailboxes by name is done at once, after what their batch waits for.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from datetime import timedelta
 
-from mailferry.errors import OperationRefused
-from mailferry.lifecycle.operation_rules import RULES, Operation, Rule, Turn
+from mailferry.errors import BatchBusy, OperationRefused
+from mailferry.lifecycle.carrying_out import CarryingOut, Order
+from mailferry.lifecycle.operation_rules import RULES, Operation
 from mailferry.lifecycle.removal import Removal
-from mailferry.model import MailboxLine, Status
 from mailferry.report.publish import Reports
-from mailferry.state.admission import Admission, next_ticket
-from mailferry.state.batches import Batch, Batches, line_of
+from mailferry.state.batch_operations import MOST, BatchOperation, open_operations, operations_of, operations_text
+from mailferry.state.batches import Batch, Batches, VersionedLine
 from mailferry.state.clock import Clock, utc_now
-from mailferry.state.folders import Folders
-from mailferry.state.mailboxes import Mailbox, Mailboxes
-from mailferry.telemetry.spans import current_traceparent
+from mailferry.state.jobs import BatchJob, send_batch_job
+from mailferry.state.mailboxes import is_mailbox_id
+from mailferry.state.storage import TRANSACTION, Queues
+from mailferry.transfer.deadline import Deadline
 
 log = logging.getLogger(__name__)
 
-#: Mailboxes changed at once: storage answers in milliseconds, and a large batch has 50,000 of them.
-_WORKERS = 8
+#: Seconds that whoever asks is kept waiting, about: people and load balancers lose patience after minutes.
+ANSWER_SECONDS = 20.0
+#: An operation that has not moved for so long was dropped: mailboxes take a second a hundred, a last report minutes.
+_DROPPED = timedelta(minutes=5)
+#: Mailboxes between two records of how far an operation has come: their lines fit a transaction.
+_PIECE = TRANSACTION
+#: Characters of who asks.
+_ACTOR_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an operation: how many mailboxes it changed, and how many not, by the reason."""
+    """What came of an operation so far: how many mailboxes it changed, and how many not, by the reason. It goes on by
+    itself with the `left` ones."""
 
     batch: str
     operation: Operation
     changed: int
     unchanged: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """The mailbox as the operation leaves it, and why that is as it was before; `why` is empty when it is not."""
-
-    mailbox: Mailbox
-    why: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """Carries operations out."""
+    """Takes operations on, and sees to it that they are carried out."""
 
-    mailboxes: Mailboxes
-    folders: Folders
+    carrying_out: CarryingOut
     batches: Batches
-    admission: Admission
     reports: Reports
     removal: Removal
+    queues: Queues
+    seconds: float
     clock: Clock = utc_now
 
     def run(self, name: str, operation: Operation, actor: str, mailboxes: Mapping[str, str] | None = None) -> Done:
         """Do it to all mailboxes that the batch `name` has now, or to those with these ids (each with the name it was
-        given); `actor` is who asks for it.
+        given); `actor` is who asks for it. Of a large batch, some are left to be done afterwards.
 
         Raises OperationRefused when there is no such batch, or one of the mailboxes is not in it, and BatchBusy when
-        the last of a batch is to be removed while a CSV of it lies in the container: then nothing is done.
+        the last of a batch is to be removed while a CSV of it lies in the container, or when too much waits already:
+        then nothing is done.
         """
         batch = self.batches.get(name)
         if batch is None:
-            raise OperationRefused(
-                f"There is no batch {name!r}.",
-                "Check its name against the list of batches; each has a folder in the container reports.",
-            )
-        rule = RULES[operation]
-        if mailboxes is None and (paused := rule.pauses) is not None:
-            # Before its mailboxes are listed: a CSV that is taken in meanwhile brings some that are listed, or paused.
-            self.batches.change(name, lambda found: replace(found, paused=paused))
-        lines = self._lines(name, mailboxes)
+            raise _no_batch(name)
+        if mailboxes is not None:
+            return self._run_named(batch, operation, actor, mailboxes)
         if operation is Operation.REMOVE:
-            self.removal.begin(batch, lines, actor)
-        known = self._read(lines)
-        change = partial(self._changed, rule, mailboxes is not None, actor)
-        if rule.turn is Turn.GIVEN_UP:
-            # Out of the line first: who resumes a mailbox that is stopped below gives it a new place that stays.
-            self._leave(name, known)
-            outcomes = self._each(change, known)
-            self._give_slots_back([outcome.mailbox for outcome in outcomes])
+            self.removal.check(batch)
+        asked = self._ask(name, operation, actor)
+        if operation is Operation.REMOVE and not self.reports.prompt(name):
+            send_batch_job(self.queues, BatchJob(name))  # its last report takes too long for an answer
         else:
-            outcomes = self._each(change, known)
-            # Also those that wait already: whoever wanted them to may have been cut off before they stood in line.
-            self._wait(batch, [outcome.mailbox for outcome in outcomes if outcome.mailbox.status is Status.QUEUED])
-        changed = sum(not outcome.why for outcome in outcomes)
-        self._show(name, lines, outcomes)
-        log.info("Batch %s: %s changed %s of %s mailboxes.", name, operation, changed, len(lines))
-        unchanged = Counter(outcome.why for outcome in outcomes if outcome.why)
-        return Done(name, operation, changed, dict(unchanged))
+            self._work(name, ANSWER_SECONDS)
+        return self._done(name, asked)
 
-    def _lines(self, batch: str, mailboxes: Mapping[str, str] | None) -> list[MailboxLine]:
-        lines = list(self.batches.lines(batch))
-        if mailboxes is None:
-            return lines
-        found = [line for line in lines if line.mailbox in mailboxes]
-        if unknown := set(mailboxes) - {line.mailbox for line in found}:
+    def go_on(self, name: str) -> None:
+        """Carry out what was asked of the batch, for as long as a function may."""
+        self._work(name, self.seconds)
+
+    def look_after(self, batch: Batch) -> None:
+        """A round of the watch: what was dropped on the way goes on."""
+        waiting = open_operations(batch.operations)
+        if waiting and waiting[0].moved < self.clock() - _DROPPED:
+            log.warning("Batch %s: %s was dropped on the way; it goes on.", batch.name, waiting[0].operation)
+            send_batch_job(self.queues, BatchJob(batch.name))
+
+    def _run_named(self, batch: Batch, operation: Operation, actor: str, mailboxes: Mapping[str, str]) -> Done:
+        """At once, whatever the batch waits for: that is done to these mailboxes first."""
+        lines = self._named(batch.name, mailboxes)
+        plain = [line for line, _ in lines]
+        if operation is Operation.REMOVE:
+            if self.removal.is_all(batch, plain):
+                self.removal.check(batch)
+            self.removal.begin(batch, plain, actor)
+        waiting = open_operations(batch.operations)
+        before = [Order(RULES[Operation(each.operation)], each.actor, each.number) for each in waiting]
+        order = Order(RULES[operation], actor, before[-1].number if before else 0, named=True)
+        for earlier in before:
+            self.carrying_out.leave(batch, earlier.rule, plain)
+            self.carrying_out.do(batch, earlier, lines)
+            lines = self._named(batch.name, mailboxes)
+        self.carrying_out.leave(batch, order.rule, plain)
+        outcome = self.carrying_out.do(batch, order, lines)
+        self.reports.publish_promptly(batch.name)
+        log.info("Batch %s: %s changed %s of %s mailboxes.", batch.name, operation, outcome.changed, len(lines))
+        return Done(batch.name, operation, outcome.changed, outcome.unchanged)
+
+    def _named(self, batch: str, mailboxes: Mapping[str, str]) -> list[VersionedLine]:
+        read = self.batches.versioned_line
+        found = {mailbox: read(batch, mailbox) if is_mailbox_id(mailbox) else None for mailbox in mailboxes}
+        if unknown := [mailbox for mailbox, line in found.items() if line is None]:
             cause = f"The batch {batch!r} has no mailbox {mailboxes[min(unknown)]!r}."
             raise OperationRefused(cause, "Check it against the batch's mailboxes; mailboxes.csv has them all.")
+        return [line for line in found.values() if line]
+
+    def _ask(self, name: str, operation: Operation, actor: str) -> BatchOperation:
+        """Write down what is wanted of the whole batch; what is there when the same was asked for last, and goes on.
+
+        From then on the batch is paused for what a CSV brings, if the operation says so.
+        """
+        now, pauses = self.clock(), RULES[operation].pauses
+
+        def ask(found: Batch) -> Batch:
+            known, waiting = operations_of(found.operations), open_operations(found.operations)
+            paused = found.paused if pauses is None else pauses
+            if waiting and waiting[-1].operation == operation:
+                return replace(found, paused=paused)
+            if len(waiting) >= MOST:
+                cause = f"{MOST} operations on the batch {name!r} are not done yet."
+                raise BatchBusy(cause, "Ask again when some are: the batch says how far they have come.")
+            fresh = BatchOperation(known[-1].number + 1 if known else 1, operation, actor[:_ACTOR_MOST], now, now)
+            return replace(found, paused=paused, operations=operations_text([*known, fresh]))
+
+        written = self.batches.change(name, ask)
+        if written is None:
+            raise _no_batch(name)
+        return operations_of(written.operations)[-1]
+
+    def _work(self, name: str, seconds: float) -> None:
+        """Carry out what the batch waits for: a piece at least. When time is over, the queue has it go on."""
+        deadline = Deadline(seconds)
+        batch = self.batches.get(name)
+        while batch and (waiting := open_operations(batch.operations)):
+            asked = waiting[0]
+            after = self._piece(batch, asked)
+            batch = self.batches.change(name, lambda found, a=asked, b=after: _moved(found, a, b))  # type: ignore[misc]
+            if batch and after not in operations_of(batch.operations):
+                return  # somebody else does the same, and is faster
+            if after.finished:
+                log.info("Batch %s: %s changed %s mailboxes.", name, after.operation, after.changed)
+                self.reports.publish_promptly(name)
+            if batch and deadline.passed() and open_operations(batch.operations):
+                send_batch_job(self.queues, BatchJob(name))
+                return
+
+    def _piece(self, batch: Batch, asked: BatchOperation) -> BatchOperation:
+        """Do what comes first, or the next mailboxes; the operation afterwards."""
+        rule = RULES[Operation(asked.operation)]
+        if not asked.begun:
+            if asked.operation == Operation.REMOVE:
+                self.removal.begin(batch, list(self.batches.lines(batch.name)), asked.actor)
+            self.carrying_out.leave(batch, rule, None)
+            return replace(asked, begun=True, moved=self.clock())
+        lines = self.batches.versioned_lines(batch.name, asked.after, _PIECE)
+        outcome = self.carrying_out.do(batch, Order(rule, asked.actor, asked.number), lines)
+        last = lines[-1].line.mailbox if lines else asked.after
+        after = asked.further(self.clock(), last, outcome.changed, outcome.unchanged)
+        return after if len(lines) == _PIECE else replace(after, finished=after.moved)
+
+    def _done(self, name: str, asked: BatchOperation) -> Done:
+        """What came of it by now."""
+        batch = self.batches.get(name)
+        known = operations_of(batch.operations) if batch else ()
+        found = next((each for each in known if each.number == asked.number), asked)
+        left = found.left_of(self.batches.known_lines(batch)) if batch and found in known else 0
+        return Done(name, Operation(found.operation), found.changed, found.why_unchanged, left)
+
+
+def _moved(found: Batch, before: BatchOperation, after: BatchOperation) -> Batch:
+    """The batch with the operation as it is now, unless somebody else has done that piece."""
+    asked = operations_of(found.operations)
+    if before not in asked:
         return found
+    return replace(found, operations=operations_text([after if each == before else each for each in asked]))
 
-    def _changed(self, rule: Rule, named: bool, actor: str, mailbox: Mailbox) -> _Outcome:
-        """The outcome for one mailbox. One that stays has the reason of the row that was read for the change."""
-        why, newest = "removed meanwhile", mailbox
 
-        def change(found: Mailbox) -> Mailbox | None:
-            nonlocal why, newest
-            why, newest = rule.why_not(found, named), found
-            return None if why else rule.done(found, self.clock())
-
-        changed = self.mailboxes.change(mailbox.id, change, actor)
-        return _Outcome(changed or newest, why)
-
-    def _leave(self, batch: str, mailboxes: Sequence[Mailbox]) -> None:
-        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
-            self.admission.leave(endpoint, batch, {mailbox.id for mailbox in mailboxes})
-
-    def _give_slots_back(self, mailboxes: Sequence[Mailbox]) -> None:
-        passes = {mailbox.id: mailbox.pass_no for mailbox in mailboxes if mailbox.at_rest}
-        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
-            for slot in [slot for slot in self.admission.slots(endpoint) if slot.mailbox in passes]:
-                self.admission.release(endpoint, slot.mailbox, passes[slot.mailbox])
-
-    def _wait(self, batch: Batch, mailboxes: Sequence[Mailbox]) -> None:
-        for endpoint in {mailbox.endpoint for mailbox in mailboxes}:
-            here = (mailbox for mailbox in mailboxes if mailbox.endpoint == endpoint)
-            tickets = [next_ticket(mailbox, current_traceparent()) for mailbox in here]
-            self.admission.wait(endpoint, tickets, batch.priority, batch.start_after)
-            self.admission.admit(endpoint)
-
-    def _read(self, lines: Sequence[MailboxLine]) -> list[Mailbox]:
-        found = self._each(lambda line: self.mailboxes.get(line.mailbox), lines)
-        return [mailbox for mailbox in found if mailbox]
-
-    def _show(self, batch: str, lines: Sequence[MailboxLine], outcomes: Sequence[_Outcome]) -> None:
-        """Bring the lines of all that have changed up to date, and those that somebody has left behind."""
-        shown = {line.mailbox: line.status for line in lines}
-        late = [
-            outcome.mailbox
-            for outcome in outcomes
-            if not outcome.why or shown[outcome.mailbox.id] != outcome.mailbox.status
-        ]
-        self.batches.write_lines(line for line in self._each(self._line, late) if line)
-        if late:
-            self.reports.publish(batch)
-
-    def _line(self, mailbox: Mailbox) -> MailboxLine | None:
-        now = self.mailboxes.get(mailbox.id)  # it may run again by now, or be gone
-        return line_of(now, [v.folder for v in self.folders.all(mailbox.id)], self.clock()) if now else None
-
-    def _each[A, B](self, work: Callable[[A], B], things: Sequence[A]) -> list[B]:
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            return list(pool.map(work, things))
+def _no_batch(name: str) -> OperationRefused:
+    return OperationRefused(
+        f"There is no batch {name!r}.",
+        "Check its name against the list of batches; each has a folder in the container reports.",
+    )

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mailferry.errors import BudgetSpent, KeyUnavailable, MailboxFull, MailferryError, Transient, is_throttling
+from mailferry.errors import (
+    BudgetSpent,
+    KeyUnavailable,
+    LoginInDoubt,
+    MailboxFull,
+    MailferryError,
+    Transient,
+    is_throttling,
+)
 from mailferry.lifecycle.arrival import in_target, remedies, remedy_of_source, warnings
 from mailferry.model import Status, Throttled
 from mailferry.report.publish import Reports
@@ -33,9 +41,9 @@ LONGEST_WAIT = 900.0
 #: How a mailbox that is only validated goes on.
 VALIDATED_REMEDY = "Look at the reports about the validation, then start it: the operation start begins the copying."
 
-_WARNED_REMEDY = (
-    "Read skipped.csv and folders.csv, which have the reason and the remedy of each. To carry what can be mended, drop "
-    "the CSV again with this row."
+_ONCE_MORE = (
+    "Waiting for its last pass once more: {messages:,} messages have gone from the source; whether they were deleted "
+    "there or have moved shows when all folders are listed again. "
 )
 #: Stands before the cause when a last pass has failed.
 _NOT_COMPLETED = "Not completed; the next pass, a retry or complete tries again. "
@@ -73,6 +81,7 @@ class Passes:
                 refused_words="",
                 not_before=None,
                 failures=0,
+                strikes=0,
             )
 
         begun = self.mailboxes.change(job.mailbox, start)
@@ -88,14 +97,16 @@ class Passes:
         return mailbox if mailbox and mailbox.in_pass(job.pass_no) else None
 
     def planned(self, mailbox: Mailbox, folders: Sequence[Folder]) -> None:
-        """Record that the folders of the pass are written down."""
+        """Record that the folders of the pass are written down. Another job of the pass may have met an error before
+        this one: its wait is over."""
         status = Status.SYNCING if mailbox.last_synced is None else mailbox.status
         work = sum(folder.has_work for folder in folders)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            return replace(self._with_status(found, status, f"Copying messages of {work} folders."), planned=True)
+            why = f"Copying messages of {work} folders."
+            return replace(self._with_status(found, status, why), planned=True, not_before=None)
 
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
@@ -109,7 +120,7 @@ class Passes:
             if not (found.in_pass(mailbox.pass_no) and found.validate):
                 return None
             stopped = self._with_status(found, Status.STOPPED, why, VALIDATED_REMEDY)
-            return replace(stopped, held=Held.VALIDATED, failures=0)
+            return replace(stopped, held=Held.VALIDATED, failures=0, strikes=0)
 
         changed = self.mailboxes.change(mailbox.id, change)
         found = changed or self.mailboxes.get(mailbox.id)
@@ -120,20 +131,23 @@ class Passes:
 
     def finish(self, mailbox: Mailbox) -> None:
         """Everything the source showed in this pass is settled: Synced, unless the target has refused whole folders.
-        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass.
-        Gives the slot to the next in line."""
+        After its last pass it is completed, and its password gone; one that is to be completed waits for that pass. One
+        whose deletions are carried has its last pass twice where the first has missed messages: what was deleted since
+        the pass before is known only then. Gives the slot to the next in line."""
         folders = self._folders(mailbox.id)
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
                 return None
-            done = replace(found, last_synced=self.clock(), failures=0)
+            done = replace(found, last_synced=self.clock(), failures=0, strikes=0)
             why = " ".join(filter(None, (in_target(folders), found.unfit, found.note)))
             if found.status is Status.COMPLETING:
-                warned = bool(warnings(folders))
-                status = Status.COMPLETED_WITH_WARNINGS if warned else Status.COMPLETED
-                completed = replace(done, sealed="", to_complete=False)
-                return self._with_status(completed, status, why, _WARNED_REMEDY if warned else "")
+                if missed := self._missed(found, folders):
+                    again = replace(done, repeated=found.pass_no)
+                    return self._with_status(again, Status.QUEUED, f"{_ONCE_MORE.format(messages=missed)}{why}")
+                remedy = warnings(folders)
+                status = Status.COMPLETED_WITH_WARNINGS if remedy else Status.COMPLETED
+                return self._with_status(replace(done, sealed="", to_complete=False), status, why, remedy)
             if self._to_complete(found):
                 return self._with_status(done, Status.QUEUED, f"Waiting for its last pass. {why}")
             remedy = remedies(folders)
@@ -162,8 +176,9 @@ class Passes:
 
         A passing error is tried again with growing waits (or after the time the server named); the count of tries
         starts anew whenever messages went over. The wait holds for all jobs of the mailbox. A target that is down or
-        throttles may do so for hours, and so may Key Vault: that alone never makes a mailbox Failed. Nor does a full
-        target, nor a source that gives no more for today; who waits for these lends its slot to another.
+        throttles may do so for hours, and so may Key Vault: that never makes a mailbox Failed, nor counts against it
+        when something else goes wrong afterwards. Nor does a full target, nor a source that gives no more for today;
+        who waits for these lends its slot to another.
         """
         self.told.stumbled(mailbox, error)
         if not error.retry:
@@ -174,10 +189,12 @@ class Passes:
         down = isinstance(error, KeyUnavailable) or (isinstance(error, Transient) and error.side == "target")
         lasting = down or spent
         full = isinstance(error, MailboxFull)
-        if failures > self.limits.retry_attempts and not lasting:
-            self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {failures} times)", error.remedy)
+        strikes = (0 if progress else mailbox.strikes) + (not lasting or isinstance(error, LoginInDoubt))
+        if strikes > self.limits.retry_attempts and not lasting:
+            self.fail(mailbox.id, mailbox.pass_no, f"{_sentence(error.cause)} (tried {strikes} times)", error.remedy)
             return None
-        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** min(failures - 1, 10))
+        number = failures if lasting else strikes
+        wait = error.delay or min(LONGEST_WAIT, self.limits.retry_seconds * 2 ** min(number - 1, 10))
 
         def change(found: Mailbox) -> Mailbox | None:
             if not found.in_pass(mailbox.pass_no):
@@ -185,7 +202,7 @@ class Passes:
             now = self.clock()
             full_since = (found.full_since or now) if full else found.full_since
             since = f" It has been full since {full_since:%Y-%m-%d %H:%M} UTC." if full and full_since else ""
-            tries = f"try {failures}" if lasting else f"try {failures} of {self.limits.retry_attempts}"
+            tries = f"try {number}" if lasting else f"try {number} of {self.limits.retry_attempts}"
             moment = f"{now + timedelta(seconds=wait):%Y-%m-%d %H:%M} UTC"
             again = f"Trying again at {moment}." if spent else f"Trying again in {wait:.0f} seconds ({tries})."
             why = f"{_sentence(error.cause)}{since} {again}"
@@ -194,6 +211,7 @@ class Passes:
                 why=why,
                 remedy=error.remedy,
                 failures=failures,
+                strikes=strikes,
                 full_since=full_since,
                 not_before=now + timedelta(seconds=wait),
                 updated=now,
@@ -203,7 +221,7 @@ class Passes:
         changed = self.mailboxes.change(mailbox.id, change)
         if changed:
             self.publish(changed)
-            self.told.waiting(changed, error, wait, failures)
+            self.told.waiting(changed, error, wait, number)
             if full or spent:
                 self.admission.lend(mailbox.endpoint, mailbox.id)
         return wait
@@ -267,7 +285,7 @@ class Passes:
                 self.reports.validation.moved(changed.batch)
         self.admission.release(mailbox.endpoint, mailbox.id, pass_no)
         if changed and not self.admission.busy_with(mailbox.endpoint, mailbox.batch):
-            self.reports.publish(mailbox.batch)
+            self.reports.publish_promptly(mailbox.batch)
 
     def _wait_again(self, mailbox: Mailbox) -> None:
         """One whose pass was followed by the wish for another stands in line before it gives its slot back."""
@@ -291,6 +309,13 @@ class Passes:
         """Whether its next pass is the last one: by its own wish, or because the batch's time has come."""
         batch = self.batches.get(mailbox.batch)
         return mailbox.to_complete or (batch is not None and batch.completes(self.clock()))
+
+    def _missed(self, mailbox: Mailbox, folders: Sequence[Folder]) -> int:
+        """Messages that the last pass was the first to miss, where that matters and was not the second one already."""
+        batch = self.batches.get(mailbox.batch)
+        if not (batch and batch.replay_deletions) or mailbox.repeated == mailbox.pass_no - 1:
+            return 0
+        return sum(folder.missed.number for folder in folders if not (folder.withheld or folder.left_out))
 
     def _with_status(self, mailbox: Mailbox, status: Status, why: str, remedy: str = "") -> Mailbox:
         return mailbox.with_status(status, why, remedy, self.clock())

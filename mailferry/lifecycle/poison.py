@@ -9,11 +9,13 @@ from mailferry.lifecycle.passes import Passes
 from mailferry.planning.plans import Planning
 from mailferry.state.folders import Folders
 from mailferry.state.jobs import (
+    BATCH_JOBS,
     FOLDER_JOBS,
     MAILBOX_JOBS,
     PLAN_JOBS,
     FolderJob,
     MailboxJob,
+    read_batch_job,
     read_folder_job,
     read_mailbox_job,
     read_plan_job,
@@ -70,6 +72,17 @@ class Poison:
             log.error("The plan %s: %s", job.plan, why)
         outcome, cause = ("failed", f"The plan {job.plan}: {why}") if why else ("out_of_date", "The plan has gone on.")
         event(JOB_POISONED, batch="", mailbox="", queue=PLAN_JOBS, outcome=outcome, cause=cause)
+
+    def batch_job(self, body: str) -> None:
+        """Work on a whole batch that stops again and again. Raises ValueError when the message is no job.
+
+        What was done is written down, and the watch has the rest go on; the error behind it wants to be read.
+        """
+        job = read_batch_job(body)
+        what = f"The intake of {job.file}" if job.file else f"An operation on the batch {job.batch}"
+        cause = f"{what} was stopped by an error five times; the watch has it go on. The function's log has the error."
+        log.error("%s", cause)
+        event(JOB_POISONED, batch=job.batch, mailbox="", queue=BATCH_JOBS, outcome="goes_on", cause=cause)
 
     def _go_on(self, queue: str, job: MailboxJob | FolderJob, mailbox: Mailbox) -> None:
         log.warning("Mailbox %s has moved on since its job was poisoned; it goes on.", mailbox.id)

@@ -44,20 +44,24 @@ class Removal:
     clock: Clock = utc_now
 
     def begin(self, batch: Batch, lines: Sequence[MailboxLine], actor: str) -> None:
-        """Before these mailboxes become Removing: when nothing else is left, the reports say so, and stay as they are.
-
-        Raises BatchBusy when a CSV of the batch has not been taken in then.
-        """
-        leaving = {line.mailbox for line in lines}
-        others = (line for line in self.batches.lines(batch.name) if line.mailbox not in leaving)
-        if any(line.status is not Status.REMOVING for line in others):
+        """Before these mailboxes become Removing: when nothing else is left, the reports say so, and stay so."""
+        if not self.is_all(batch, lines):
             return
-        check_taken_in(self.reports.blobs, batch.name)
         if any(line.status is not Status.REMOVING for line in lines):
             now = f"{self.clock():%Y-%m-%d %H:%M} UTC"
             self.reports.publish(batch.name, f"Removed on {now}, as {actor} asked: this is what was known of it.")
         if not lines:
             self.give_up(batch)
+
+    def is_all(self, batch: Batch, lines: Sequence[MailboxLine]) -> bool:
+        """Whether nothing is left of the batch without these mailboxes."""
+        leaving = {line.mailbox for line in lines}
+        others = (line for line in self.batches.lines(batch.name) if line.mailbox not in leaving)
+        return all(line.status is Status.REMOVING for line in others)
+
+    def check(self, batch: Batch) -> None:
+        """Raises BatchBusy when a CSV of the batch has not been taken in: it must not go as a whole."""
+        check_taken_in(self.reports.blobs, batch.name)
 
     def look_after(self, batch: Batch, lines: Sequence[MailboxLine], deadline: Deadline) -> None:
         """Remove of this batch what is Removing, until the deadline; `lines` were read after `batch` was."""

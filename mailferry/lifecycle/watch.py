@@ -19,12 +19,13 @@ from mailferry.model import Endpoint, MailboxLine
 from mailferry.notify.rounds import Notifications
 from mailferry.planning.plans import Planning
 from mailferry.provision.provisioning import Provisioning
-from mailferry.report.publish import Reports
+from mailferry.report.publish import PROMPT, Reports
 from mailferry.state.admission import Admission, Slot
-from mailferry.state.batches import Batch, Batches
+from mailferry.state.batches import Batch, Batches, listed_name
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.folders import Folder, Folders, total_counts
 from mailferry.state.jobs import (
+    BATCH_JOBS,
     FOLDER_JOBS,
     MAILBOX_JOBS,
     PLAN_JOBS,
@@ -44,9 +45,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which a CSV that nobody took in counts as unannounced.
 UNANNOUNCED = 120.0
 
-#: Batches of so many mailboxes have their reports written in every round in which they have changed. Writing takes
-#: longer the more there are (a second for some hundreds), so larger ones have a pause: seconds for each mailbox more.
-PROMPT_REPORTS = 2_000
+#: Writing reports takes longer the more mailboxes there are (a second for some hundreds), so those of large batches
+#: have a pause: seconds for each mailbox more.
 REPORT_PAUSE = 0.02
 #: Time that one round gives to removals and to reports; a report that was begun is written to its end.
 REMOVAL_SECONDS = 120.0
@@ -95,7 +95,7 @@ class Watch:
         )
 
     def _tell_queues(self) -> None:
-        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS):
+        for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS, BATCH_JOBS):
             for queue in (jobs, f"{jobs}-poison"):
                 rounds.queue(self.queues, queue, self.clock())
 
@@ -143,7 +143,9 @@ class Watch:
             name = batch_name(blob.name)
             if name is None or blob.modified > before:
                 continue
-            batch = self.batches.get(name)
+            batch = self.batches.get(listed_name(name))
+            if batch and self.intake.writing.is_at_it(batch):
+                continue
             if batch is None or batch.refused_etag != blob.etag:
                 log.warning("%s was not announced, or its intake was cut off; it is taken in now.", blob.name)
                 self._take(blob.name)
@@ -157,8 +159,8 @@ class Watch:
 
     def _look_after_batches(self) -> None:
         """Complete and remove what is to be, and bring the reports of batches up to date that have changed since they
-        were written, and lines that have not: a worker that dies or is late leaves one that says "at work" of a mailbox
-        that is at rest."""
+        were written, and lines that do not say what is true: a worker that dies or is late leaves such a one, of a
+        mailbox at rest that it is at work, or of one that waits for many minutes that it is in line."""
         busy = {slot.mailbox for endpoint in self.admission.endpoints() for slot in self.admission.slots(endpoint.id)}
         messages = self.notifications.round()
         reporting, removing = Deadline(REPORT_SECONDS), Deadline(REMOVAL_SECONDS)
@@ -169,6 +171,7 @@ class Watch:
             _all_of(
                 (
                     lambda: self._bring_up_to_date(batch, lines, busy, reporting),
+                    lambda: self.commands.operations.look_after(batch),
                     lambda: self.completion.look_after(batch, lines),
                     lambda: messages.look_after(batch, lines),
                     lambda: self.removal.look_after(batch, lines, removing),
@@ -183,10 +186,12 @@ class Watch:
         self, batch: Batch, lines: Sequence[MailboxLine], busy: Container[str], deadline: Deadline
     ) -> None:
         for line in lines:
-            if line.status in ACTIVE and line.mailbox not in busy and (mailbox := self.mailboxes.get(line.mailbox)):
+            at_work = line.status in ACTIVE or line.mailbox in busy
+            mailbox = self.mailboxes.get(line.mailbox) if at_work else None
+            if mailbox and (mailbox.status, mailbox.why) != (line.status, line.why):
                 self.passes.publish(mailbox)
         changed = max((line.updated for line in lines), default=None)
-        due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT_REPORTS))
+        due = self.clock() - timedelta(seconds=REPORT_PAUSE * max(0, len(lines) - PROMPT))
         stale = changed and (batch.reported is None or max(changed, batch.closed or changed) > batch.reported <= due)
         if stale and not deadline.passed():
             self.reports.publish(batch.name)

@@ -18,6 +18,7 @@ from mailferry.planning.reading import FOLDER, Reading, plan_name
 from mailferry.planning.starting import Starting
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.status import Json
+from mailferry.state.batches import listed_name
 from mailferry.state.clock import Clock, utc_now
 from mailferry.state.jobs import PlanJob, send_plan_job
 from mailferry.state.plans import Plan, Plans, Stage
@@ -210,7 +211,7 @@ class Planning:
                 self.operate(plan.name, PlanOperation.DISCARD)
 
     def _take_unannounced(self, file: str, etag: str) -> None:
-        plan = self.plans.get(plan_name(file) or "")
+        plan = self.plans.get(listed_name(plan_name(file) or ""))
         if plan is None or plan.source_etag != etag or plan.stage is not Stage.REFUSED:
             self.reading.take(file)
 

@@ -171,4 +171,4 @@ def _starts(batches: Sequence[_Batch], begin: datetime, at_once: int) -> Iterato
 
 def options_of(batch: Proposed, options: Mapping[str, object]) -> dict[str, object]:
     """The options of one batch: the plan's, with its own start and turn."""
-    return {**options, "start_after": f"{batch.start:%Y-%m-%dT%H:%M:%SZ}", "priority": batch.priority}
+    return {**options, "start_after": batch.start.isoformat(timespec="seconds"), "priority": batch.priority}

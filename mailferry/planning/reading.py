@@ -17,6 +17,7 @@ from mailferry.model import Problem
 from mailferry.report.publish import CONTAINER as REPORTS
 from mailferry.report.tables import intake_csv
 from mailferry.secrets.seal import Seal, new_data_key
+from mailferry.state.batches import listed_name
 from mailferry.state.jobs import PlanJob, send_plan_job
 from mailferry.state.plans import Plan, PlanRow, Plans, Stage
 from mailferry.state.storage import Blob, Queues
@@ -79,6 +80,7 @@ class Reading:
         return text_of(found.data) if found else "{}"
 
     def _refuse(self, name: str, etag: str, refusal: BatchRefused) -> None:
+        name = listed_name(name)
         now = self.intake.clock()
         problems = refusal.problems if isinstance(refusal, StructureRefused) else ()
         self._publish(name, problems or [Problem(0, "", refusal.cause, refusal.remedy)])

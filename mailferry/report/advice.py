@@ -25,6 +25,8 @@ _SHOWN = 5
 #: What the source counts beyond its folders is nothing to speak of below so many bytes, and below this part of it all.
 _HIDDEN_LEAST, _HIDDEN_PART = 100 << 20, 5
 
+#: An address belongs to one batch.
+_MOVE = "remove {them} (operation remove), and once gone drop {them} in another CSV"
 _LARGER = "Give it a licence with Exchange Online Plan 2 (100 GB), or enable its archive and move old mail there"
 
 _HIDDEN = (
@@ -88,7 +90,7 @@ def for_mailbox(found: Validation) -> str:
     if unfit(found):
         advice.append(_SPELLING)
     if found.bytes >= LARGE:
-        advice.append("Put it into a batch of its own: drop it in another CSV with a later priority.")
+        advice.append(f'Put it into a batch of its own: {_MOVE.format(them="it")} with "priority": 9.')
     if found.too_large:
         advice.append("Its messages that are too large stand in validation-oversize.csv.")
     return " ".join(advice)
@@ -117,7 +119,8 @@ def _of_number(mailboxes: int) -> Advice | None:
     return Advice(
         "Size of the batch",
         f"The batch has {mailboxes:,} mailboxes; 50 to 100 are easier to watch and to correct.{most}",
-        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side.",
+        "Cut it by department or place, 50 to 100 mailboxes each, and let 5 to 10 such batches run side by side. What "
+        f"goes elsewhere: {_MOVE.format(them='it')}. Next time, a plan proposes such batches by itself.",
     )
 
 
@@ -176,7 +179,8 @@ def _of_large(found: Sequence[tuple[str, Validation]]) -> Advice | None:
     return Advice(
         "Large mailboxes",
         f"{_named(large)} {_has(large)} 10 GB or more.",
-        "Put them into a batch of their own with a later priority, so that they do not hold up the others.",
+        f"Put them into a batch of their own, so that they do not hold up the others: {_MOVE.format(them='them')} with "
+        '"priority": 9.',
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from mailferry.model import COMPLETED, Counts, Item, ItemKind, MailboxLine, Status, Throttled
 from mailferry.report.consistency import Consistency, Score, consistency_of, consistency_of_all
 from mailferry.report.timeline import Change, Event, events_of
+from mailferry.report.totals import counts_of
 from mailferry.state.folders import Folder
 from mailferry.state.progress import Point
 
@@ -137,7 +138,7 @@ def facts_of(
     notes: Sequence[str] = (),
 ) -> Facts:
     """The facts about these mailboxes, the messages that did not go over as they were, and what was noted before."""
-    totals = sum((line.counts for line in lines), Counts())
+    totals = counts_of(lines)
     grades = [(line, found.score) for line in lines if (found := consistency_of(line))]
     return Facts(
         batch=batch,
@@ -165,7 +166,7 @@ def facts_of(
 
 def point_of(made: datetime, lines: Sequence[MailboxLine]) -> Point:
     """What is noted of a batch each time its reports are written."""
-    totals = sum((line.counts for line in lines), Counts())
+    totals = counts_of(lines)
     arrived = sum(line.last_synced is not None for line in lines)
     return Point(int(made.timestamp()), len(lines), arrived, totals.messages, totals.settled, totals.bytes)
 

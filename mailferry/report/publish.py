@@ -35,6 +35,10 @@ _CSV = "text/csv; charset=utf-8"
 _READERS = 8
 _AT_ONCE = 64
 
+#: Batches of so many mailboxes have their reports written whenever something has come to its end, and in every round of
+#: the watch in which they have changed. Larger ones are left to the watch, which does so at longer intervals.
+PROMPT = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Reports:
@@ -48,6 +52,15 @@ class Reports:
     blobs: Blobs
     validation: ValidationReports
     clock: Clock = utc_now
+
+    def prompt(self, name: str) -> bool:
+        """Whether the batch's reports are quickly written."""
+        return len(self.batches.lines_after(name, "", PROMPT + 1)) <= PROMPT
+
+    def publish_promptly(self, name: str) -> None:
+        """Write them now if that is quickly done; the watch writes those of larger batches."""
+        if self.prompt(name):
+            self.publish(name)
 
     def publish(self, name: str, last_words: str = "") -> None:
         """Write the tables of mailboxes, folders, messages and changes, `summary.html` and `summary.json` as things

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
@@ -11,15 +10,13 @@ from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.report.consistency import consistency_of
 from mailferry.report.paging import FIRST_PAGE, Asked, Columns
 from mailferry.report.totals import totals_of
+from mailferry.state.batch_operations import BatchOperation, operations_of
 from mailferry.state.batches import Batch, Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
-from mailferry.state.mailboxes import Mailboxes, StatusChange
+from mailferry.state.mailboxes import Mailboxes, StatusChange, is_mailbox_id
 
 type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
-
-#: What ids of mailboxes look like; others may have what no row key may.
-_ID = re.compile("[0-9a-f]{32}")
 
 _WITH_ERRORS = "SyncedWithErrors"
 #: A mailbox of which all was in the target once.
@@ -112,7 +109,7 @@ class StatusPages:
     def mailbox(self, name: str, mailbox: str, asked: Asked = FIRST_PAGE, items_next: str = "") -> Json:
         """One mailbox with a page of its folders (where each went, and why there), a page of the items that did not go
         over as they were, and its changes of status; None when the batch has no such mailbox. Raises RequestRefused."""
-        line = self.batches.line(name, mailbox) if _ID.fullmatch(mailbox) else None
+        line = self.batches.line(name, mailbox) if is_mailbox_id(mailbox) else None
         if line is None:
             return None
         folders = self.folders.known(mailbox, line.passes)
@@ -154,6 +151,7 @@ def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
         "notes": list(batch.notes),
         "paused": batch.paused,
         "complete_after": batch.complete_after.isoformat() if batch.complete_after else None,
+        "operations": [_operation(asked, lines) for asked in operations_of(batch.operations)],
         "closed": batch.closed.isoformat() if batch.closed else None,
         "mailboxes": totals.mailboxes,
         "by_status": dict(totals.by_status),
@@ -162,6 +160,19 @@ def _summary(batch: Batch, lines: Collection[MailboxLine]) -> dict[str, Json]:
         "messages_per_second": round(totals.messages_per_second, 2),
         "bytes_per_second": round(totals.bytes_per_second),
         "seconds_left": round(totals.seconds_left) if totals.seconds_left is not None else None,
+    }
+
+
+def _operation(asked: BatchOperation, lines: Iterable[MailboxLine]) -> Json:
+    """An operation on the whole batch; `left` is how many mailboxes it has not come to yet."""
+    return {
+        "operation": asked.operation,
+        "actor": asked.actor,
+        "asked": asked.at.isoformat(),
+        "finished": asked.finished.isoformat() if asked.finished else None,
+        "changed": asked.changed,
+        "unchanged": dict(asked.why_unchanged),
+        "left": asked.left_of(lines),
     }
 
 

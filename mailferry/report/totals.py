@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -28,6 +28,12 @@ class Totals:
     seconds_left: float | None
 
 
+def counts_of(lines: Iterable[MailboxLine]) -> Counts:
+    """The counts of these lines, added up."""
+    # By column: adding 50,000 objects takes ten times as long.
+    return Counts(*map(sum, zip(*(_COUNTS(line.counts) for line in lines), strict=True)))
+
+
 def totals_of(lines: Collection[MailboxLine]) -> Totals:
     """The sums over these lines."""
     running = [line for line in lines if line.status in ACTIVE]
@@ -36,8 +42,7 @@ def totals_of(lines: Collection[MailboxLine]) -> Totals:
         len(lines),
         Counter(line.status.value for line in lines),
         Counter(line.held for line in lines if line.held),
-        # By column: adding 50,000 objects takes ten times as long.
-        Counts(*map(sum, zip(*(_COUNTS(line.counts) for line in lines), strict=True))),
+        counts_of(lines),
         rate,
         sum(line.bytes_per_second for line in running),
         _seconds_left(lines, rate),

@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import batched
+from itertools import batched, islice
 
 from mailferry.homes import Homes
+from mailferry.imap import failures
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
 from mailferry.imap.fetch import FetchRefused, fetch_range, fetch_uids, flags_of, header_of, text_of
@@ -31,6 +32,8 @@ _TITLE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT 
 _TITLES_MOST = 500
 #: UIDs of which one is a folder's where it is quicker to name the folder's messages than to have all of them listed.
 _SPARSE = 10
+#: Messages that show whether a folder's are in All Mail too.
+_JUDGED_BY = 5
 #: UIDs that are sorted into commands at a time.
 _AT_ONCE = 10_000
 
@@ -128,6 +131,16 @@ class GmailMailbox(SourceMailbox):
             found = dict.fromkeys(there) | told
         return {uid: known(_texts(found[uid])) for uid in sorted(found)}
 
+    def holds_apart(self, folder: bytes, all_mail: bytes) -> bool:
+        """Whether All Mail lacks the messages of a folder, judged by the first few. All Mail is open afterwards."""
+        status = self.examine(folder)
+        there = (uid for low, high in self.uids(1, status.uidnext - 1) for uid in range(low, high + 1))
+        uids = list(islice(there, _JUDGED_BY))
+        found = fetch_uids(self._connection, uids, b"(UID X-GM-MSGID)", b"X-GM-MSGID")
+        ids = [number(items.get(b"X-GM-MSGID")) for _, items in found]
+        self.examine(all_mail)
+        return bool(ids) and not any(map(self._has, ids))
+
     def titles(self, uids: Sequence[int]) -> dict[int, Title]:
         """What these messages of the open folder are called; those that are gone are left out."""
         found = fetch_uids(self._connection, uids, _TITLE_ITEMS, b"BODY[HEADER", most=_TITLES_MOST)
@@ -137,6 +150,13 @@ class GmailMailbox(SourceMailbox):
             headline = headline_of(header, number(items.get(b"RFC822.SIZE")) or 0, text_of(items.get(b"INTERNALDATE")))
             titles[uid] = Title(headline, header_fields(header).get("message-id", ""))
         return titles
+
+    def _has(self, message: int | None) -> bool:
+        """Whether a message is in the open folder, by Gmail's own number of it."""
+        result = self._connection.run(b"UID", b"SEARCH", b"X-GM-MSGID", b"%d" % (message or 0))
+        if not result.ok:
+            raise failures.of_command(self._connection.server, "look for a message", result.text)
+        return any(response.text.strip() for response in result.of(b"SEARCH"))
 
     def _existing(self, uids: Sequence[int]) -> list[int]:
         """Those of these messages that are still there."""

@@ -24,8 +24,10 @@ _SHOWN = {b"\\draft": ("Drafts",), b"\\inbox": ("INBOX",), b"\\sent": ("Sent",),
 _NO_LABELS = frozenset({b"\\starred", b"\\important", b"\\muted", b"\\trash", b"\\junk", b"\\spam"})
 #: Marks of folders that hold nothing of their own: All Mail, Starred, Important (with XLIST's names for them).
 _VIEWS = frozenset({"\\all", "\\allmail", "\\flagged", "\\starred", "\\important"})
+#: Put on a folder of which nothing but its messages says that All Mail doesn't show them: Chats, in every language.
+NOT_IN_ALL = "\\x-not-in-all-mail"
 #: Marks of the folders that All Mail doesn't show.
-_APART = frozenset({"\\junk", "\\spam", "\\trash"})
+_APART = frozenset({"\\junk", "\\spam", "\\trash", NOT_IN_ALL})
 
 
 def folder_of(label: bytes) -> bytes:
@@ -41,6 +43,14 @@ def label_of(folder: bytes) -> bytes | None:
 def all_mail(listed: Iterable[ListedFolder]) -> ListedFolder | None:
     """The folder that shows all messages but those in Spam and Trash; None when the account hides it from IMAP."""
     return next((f for f in listed if f.selectable and f.attributes & {"\\all", "\\allmail"}), None)
+
+
+def may_be_apart(folder: ListedFolder, store: ListedFolder) -> bool:
+    """Whether a folder that lies beside All Mail (`store`), unmarked, may hold what is not shown there. It may as well
+    be a label that somebody has called so."""
+    beside = len(store.path) > 1 and folder.path[:-1] == store.path[:-1] and folder.selectable
+    marked = folder.attributes & {*_APART, *_VIEWS, *_SYSTEM.values()}
+    return beside and not marked and (folder.status is None or folder.status.messages > 0)
 
 
 def known(labels: Iterable[bytes]) -> list[bytes]:

@@ -7,6 +7,7 @@ commands around a login ever go out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
@@ -46,6 +47,7 @@ NOT_MAIL = "\\x-not-mail"
 _AT_ONCE = 10_000
 
 _MESSAGE_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+_DATED_SIZES = b"(UID RFC822.SIZE INTERNALDATE)"
 _HEADLINE_ITEMS = b"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT DATE)])"
 
 
@@ -132,11 +134,10 @@ class SourceMailbox(LoggedIn):
         """
         if last < first:
             return []
-        try:
-            found = self._sizes(first, last, b"(UID RFC822.SIZE INTERNALDATE)" if dated else b"(UID RFC822.SIZE)")
-        except FetchRefused:
-            found = self._sizes(first, last, b"(UID)")
-        return self._measured(found)
+        for items in (*((_DATED_SIZES,) if dated else ()), b"(UID RFC822.SIZE)"):
+            with suppress(FetchRefused):
+                return self._measured(self._sizes(first, last, items))
+        return self._measured(self._sizes(first, last, b"(UID)"))
 
     def sizes_of(self, uids: Sequence[int]) -> list[int]:
         """Bytes of these messages of the open folder; those that are gone, and sizes the server won't give, are left

@@ -206,11 +206,11 @@ class Admission:
         rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental=True))
         return frozenset(from_values(Ticket, row.values) for row in rows)
 
-    def leave(self, endpoint: str, batch: str, mailboxes: Container[str]) -> None:
-        """Take these mailboxes of the batch out of the waiting lines."""
+    def leave(self, endpoint: str, batch: str, mailboxes: Container[str] | None = None) -> None:
+        """Take these mailboxes of the batch (None: all) out of the waiting lines."""
         for incremental in (True, False):
-            rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental))
-            tickets = [row.key for row in rows if from_values(Ticket, row.values).mailbox in mailboxes]
+            rows = self._tables.rows(TABLE, endpoint, _line_of(batch, incremental), columns=("mailbox",))
+            tickets = (row.key for row in rows if mailboxes is None or row.values["mailbox"] in mailboxes)
             delete_rows(self._tables, TABLE, endpoint, tickets)
 
     def release(self, endpoint: str, mailbox: str, pass_no: int) -> None:

@@ -95,24 +95,37 @@ class AzureTables:
             return None
 
     def rows(
-        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+        self,
+        table: str,
+        partition: str,
+        prefix: str = "",
+        most: int | None = None,
+        start: str = "",
+        *,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
         query, parameters = _range(partition, prefix, start)
         size = min(most or 1000, 1000)
-        pages = self._table(table).query_entities(query, parameters=parameters, results_per_page=size)
+        pages = self._table(table).query_entities(
+            query, parameters=parameters, results_per_page=size, select=_selected(columns)
+        )
         for number, entity in enumerate(pages, start=1):
             yield _row(entity)
             if number == most:
                 return
 
-    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+    def changed(
+        self, table: str, partition: str, prefix: str, mark: str = "", *, columns: Sequence[str] = ()
+    ) -> tuple[Iterator[Row], str]:
         # The service compares, row by row, with the time of its own clock at which each was written.
         now = datetime.now(UTC)
         query, parameters = _range(partition, prefix)
         if mark:
             query += " and Timestamp ge @since"
             parameters["since"] = datetime.fromisoformat(mark)
-        pages = self._table(table).query_entities(query, parameters=parameters, results_per_page=1000)
+        pages = self._table(table).query_entities(
+            query, parameters=parameters, results_per_page=1000, select=_selected(columns)
+        )
         return map(_row, pages), (now - _CLOCKS_DIFFER).isoformat()
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
@@ -143,6 +156,11 @@ def _range(partition: str, prefix: str, start: str = "") -> tuple[str, dict[str,
         query += " and RowKey lt @last"
     last = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
     return query, {"partition": partition, "first": max(prefix, start), "last": last}
+
+
+def _selected(columns: Sequence[str]) -> list[str] | None:
+    """What to ask for: without the time of each row's last write, which costs as much to read as all the rest."""
+    return ["RowKey", *columns] if columns else None
 
 
 def _single(client: TableClient, partition: str, operation: Operation) -> str:
@@ -196,7 +214,7 @@ def _row(entity: Any) -> Row:
         for name, value in entity.items()
         if name not in ("PartitionKey", "RowKey")
     }
-    return Row(entity["RowKey"], values, entity.metadata["etag"])
+    return Row(entity["RowKey"], values, entity.metadata.get("etag", ""))
 
 
 class AzureQueues:

@@ -6,36 +6,51 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import MISSING, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from mailferry.errors import Conflict
-from mailferry.model import MailboxLine
+from mailferry.model import MailboxLine, Status
 from mailferry.notify.wanted import NOBODY, Notify
 from mailferry.selection import EVERYTHING, Selection
 from mailferry.state.copies import Copies
 from mailferry.state.folders import Folder, total_counts
 from mailferry.state.mailboxes import Mailbox
 from mailferry.state.records import from_values, to_values
-from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage, Upsert
+from mailferry.state.storage import TRANSACTION, Delete, Insert, Operation, Replace, Row, Storage, Upsert, Value
 
 TABLE = "batches"
 _INDEX = "batches"
 _LINE = "mailbox|"
+#: A line is one column: of 30 columns, 50,000 rows take twice as long to read.
+_COLUMN = "line"
 
 #: Longest name of a batch, in characters.
 LONGEST_NAME = 200
 #: What may not be in a name: it becomes part of a path and of an address.
 _FORBIDDEN = re.compile(r"[/\\?#%\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Longest that it gets in keys, in UTF-16 units: a key has 1 KiB, 512 of them, with room for what stands beside it.
+_LONGEST_KEY = 400
+#: Characters by which one with a longer name is listed: they fit, whatever they are.
+_SHOWN = 100
 #: Lines that a process keeps for screens: about 1.5 KB each.
 _COPIED_MOST = 200_000
 #: Of a batch that asks for none; those of a lower one go first.
 USUAL_PRIORITY = 5
 
 
-def can_be_name(name: str) -> bool:
-    """Whether a batch, or what else is named by its file, can have this name."""
-    return 0 < len(name) <= LONGEST_NAME and name == name.strip(". ") and not _FORBIDDEN.search(name)
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How far the intake of a CSV has come: so many `rows` of this `version` (all on which what is written depends), at
+    this time. Without a version, none is under way."""
+
+    version: str = ""
+    rows: int = 0
+    moved: datetime | None = None
+
+
+NOT_TAKING = Taking()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,9 @@ class Batch:
     options describe the endpoint themselves. `paused`: mailboxes that a CSV brings now are paused, too. `intakes` rises
     when a CSV begins and ends to be taken in, so that nobody closes or removes the batch without it. `closed`: when the
     last mailbox was completed, and its report written for the last time. `removed`: nothing is left but what is being
-    removed. `removals` counts how often lines were taken away: whoever does so raises it.
+    removed. `removals` counts how often lines were taken away: whoever does so raises it. `operations` are
+    those on the batch as a whole, a text as `mailferry.state.batch_operations.operations_text` writes it; `taking` is
+    about the CSV that is being taken in.
     """
 
     name: str
@@ -77,6 +94,8 @@ class Batch:
     replay_deletions: bool = False
     removals: int = 0
     label_categories: bool = False
+    operations: str = ""
+    taking: Taking = NOT_TAKING
 
     def completes(self, now: datetime) -> bool:
         """Whether the time has come from which on its mailboxes are completed."""
@@ -88,12 +107,36 @@ def batch_key(name: str) -> str:
     return re.sub(r"[/\\#?%~\x00-\x1f\x7f-\x9f]", lambda found: f"~{ord(found[0]):02x}", name)
 
 
+def is_batch_name(name: str) -> bool:
+    """Whether a batch can have this name: it, and what is escaped in it, fits the keys of tables."""
+    return (
+        0 < len(name) <= LONGEST_NAME and len(batch_key(name).encode("utf-16-le", "surrogatepass")) <= 2 * _LONGEST_KEY
+    )
+
+
+def can_be_name(name: str) -> bool:
+    """Whether a batch, or what else is named by its file, can have this name in an address as well."""
+    return is_batch_name(name) and name == name.strip(". ") and not _FORBIDDEN.search(name)
+
+
+def listed_name(name: str) -> str:
+    """The name under which a batch is listed: its own, or the beginning of one that it can't have."""
+    return name if is_batch_name(name) else f"{name[:_SHOWN]}…"
+
+
+class VersionedLine(NamedTuple):
+    """A line as it was read, with the ETag to replace it."""
+
+    line: MailboxLine
+    etag: str
+
+
 class Batches:
     """Reads and writes batches and their lines."""
 
     def __init__(self, storage: Storage) -> None:
         self._tables = storage.tables
-        self._copies = Copies(storage.tables, TABLE, _LINE, _line, _COPIED_MOST)
+        self._copies = Copies(storage.tables, TABLE, _LINE, _line, _COPIED_MOST, (_COLUMN,))
 
     def all(self) -> Iterator[Batch]:
         """Every batch, by name."""
@@ -101,7 +144,7 @@ class Batches:
 
     def get(self, name: str) -> Batch | None:
         """The batch, or None: also for names that are too long for a key."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if is_batch_name(name) else None
         return from_values(Batch, row.values) if row else None
 
     def insert(self, batch: Batch) -> bool:
@@ -126,12 +169,12 @@ class Batches:
 
     def lines_after(self, name: str, mailbox: str, most: int) -> list[MailboxLine]:
         """At most so many of the batch's mailboxes: those after this id, all for an empty one."""
-        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + mailbox)
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + mailbox, columns=(_COLUMN,))
         return [line for line in map(_line, rows) if line.mailbox > mailbox][:most]
 
     def lines(self, name: str) -> Iterator[MailboxLine]:
         """The batch's mailboxes in the order of their ids."""
-        return map(_line, self._tables.rows(TABLE, batch_key(name), _LINE))
+        return map(_line, self._tables.rows(TABLE, batch_key(name), _LINE, columns=(_COLUMN,)))
 
     def known_lines(self, batch: Batch) -> Collection[MailboxLine]:
         """The same, in no order, for screens: only what was written since the last time is read."""
@@ -139,8 +182,29 @@ class Batches:
 
     def line(self, name: str, mailbox: str) -> MailboxLine | None:
         """One mailbox of the batch, or None."""
+        found = self.versioned_line(name, mailbox)
+        return found.line if found else None
+
+    def versioned_line(self, name: str, mailbox: str) -> VersionedLine | None:
+        """The same, to be replaced."""
         row = self._tables.get(TABLE, batch_key(name), _LINE + mailbox)
-        return _line(row) if row else None
+        return VersionedLine(_line(row), row.etag) if row else None
+
+    def versioned_lines(self, name: str, after: str, most: int) -> list[VersionedLine]:
+        """As `lines_after`, to be replaced."""
+        rows = self._tables.rows(TABLE, batch_key(name), _LINE, most + 1, _LINE + after)
+        found = (VersionedLine(_line(row), row.etag) for row in rows)
+        return [each for each in found if each.line.mailbox > after][:most]
+
+    def replace_lines(self, name: str, lines: Sequence[VersionedLine]) -> bool:
+        """Write up to 100 lines of the batch over those of these versions; False, with nothing written, when one has
+        changed meanwhile or is gone."""
+        writes = [Replace(_LINE + line.mailbox, {_COLUMN: _text(line)}, etag) for line, etag in lines]
+        try:
+            self._tables.commit(TABLE, batch_key(name), writes)
+        except Conflict:
+            return False
+        return True
 
     def write_lines(self, lines: Iterable[MailboxLine]) -> None:
         """Write the lines of one batch, whatever was there."""
@@ -175,17 +239,44 @@ class Batches:
         return True
 
     def _write(self, lines: list[MailboxLine]) -> None:
-        operations: list[Operation] = [Upsert(_LINE + line.mailbox, {"line": _text(line)}) for line in lines]
+        operations: list[Operation] = [Upsert(_LINE + line.mailbox, {_COLUMN: _text(line)}) for line in lines]
         self._tables.commit(TABLE, batch_key(lines[0].batch), operations)
 
 
 def _text(line: MailboxLine) -> str:
-    """A line in one column: of 30 columns, 50,000 rows take twice as long to read."""
-    return json.dumps(to_values(line), ensure_ascii=False)
+    """A line as its column has it, without what is as usual: half of it."""
+    values = {name: value for name, value in to_values(line).items() if _USUAL.get(name) != value}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def _line(row: Row) -> MailboxLine:
-    return from_values(MailboxLine, json.loads(str(row.values["line"])))
+    return from_values(MailboxLine, json.loads(str(row.values[_COLUMN])))
+
+
+def _usual() -> dict[str, Value]:
+    """The columns that a line may leave out, with what is read of them then."""
+    needed = {field.name for field in fields(MailboxLine) if field.default is MISSING}
+    never = datetime.min.replace(tzinfo=UTC)
+    plain = MailboxLine("", "", 0, "", "", Status.QUEUED, "", "", never, never)
+    return {name: value for name, value in to_values(plain).items() if name not in needed}
+
+
+_USUAL = _usual()
+
+
+def line_after(line: MailboxLine, mailbox: Mailbox, now: datetime) -> MailboxLine:
+    """The line of a mailbox that was changed by a person, not by work on it: its counts and rates stay."""
+    return replace(
+        line,
+        status=mailbox.status,
+        why=mailbox.why,
+        remedy=mailbox.remedy,
+        since=mailbox.since,
+        updated=now,
+        shredded=mailbox.shredded,
+        held=mailbox.held,
+        to_complete=mailbox.to_complete,
+    )
 
 
 def line_of(mailbox: Mailbox, folders: Sequence[Folder], now: datetime) -> MailboxLine:

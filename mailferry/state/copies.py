@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailferry.state.storage import Row, Tables
@@ -23,17 +23,27 @@ class _Copy[T]:
 
 
 class Copies[T]:
-    """Keeps what `parse` makes of the rows of a table that begin with `prefix`, by partition.
+    """Keeps what `parse` makes of the rows of a table that begin with `prefix`, by partition; it is given `columns` of
+    them, all for none.
 
     At most `most` records are kept, those of the partitions that were read last. May be used by several threads.
     """
 
-    def __init__(self, tables: Tables, table: str, prefix: str, parse: Callable[[Row], T], most: int) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        table: str,
+        prefix: str,
+        parse: Callable[[Row], T],
+        most: int,
+        columns: Sequence[str] = (),
+    ) -> None:
         self._tables = tables
         self._table = table
         self._prefix = prefix
         self._parse = parse
         self._most = most
+        self._columns = columns
         self._copies: OrderedDict[str, _Copy[T]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -46,7 +56,9 @@ class Copies[T]:
             copy = self._copies.pop(partition, None)
             if copy is None or copy.version != version or time.monotonic() - copy.made > LONGEST_LIFE:
                 copy = _Copy(version, time.monotonic())
-            rows, copy.mark = self._tables.changed(self._table, partition, self._prefix, copy.mark)
+            rows, copy.mark = self._tables.changed(
+                self._table, partition, self._prefix, copy.mark, columns=self._columns
+            )
             # A new dictionary: another thread may be going through the one that it was given.
             copy.records = {**copy.records, **{row.key: self._parse(row) for row in rows}}
             self._copies[partition] = copy

@@ -35,7 +35,8 @@ class Window:
 
     `uids` are in doubt until the next checkpoint; `target_uidnext` is a lower bound for the UIDs they can have at the
     target, under `target_uidvalidity`. `taken` are target UIDs from there on that stand for settled messages. Those of
-    `uids` in `changed` were refused as they are, and were offered in another form.
+    `uids` in `changed` were refused as they are, and were offered in another form. `marks` tells size and date of those
+    to be appended (`state.marks`), by which they are known when the source has them no more.
     """
 
     uids: UidRanges = UidRanges()
@@ -43,6 +44,7 @@ class Window:
     target_uidnext: int = 1
     taken: UidRanges = UidRanges()
     changed: UidRanges = UidRanges()
+    marks: bytes = b""
 
 
 #: Nothing is on its way.
@@ -60,9 +62,10 @@ class Folder:
     changes; `modseq` is the source folder's HIGHESTMODSEQ (RFC 7162) up to which its flags are carried, 0 where the
     source has none. Flags are to be compared from the UID `flags_from` on, 0 when they need not be; `flags_modseq` is
     the HIGHESTMODSEQ that is reached then.
-    `suspected`: the source counts fewer messages than it has shown. `missed` is what it has no more; what is missed in
-    two passes has been deleted. `moving` has moved here from elsewhere, and is not in `todo`. `doomed` is what is to go
-    to Deleted Items at the target; `withheld` counts messages whose deletion is not believed.
+    `suspected`: the source counts fewer messages than it has shown. `missed` is what it had no more in the pass
+    `looked_in`, when that was looked into; what is missed in two passes has been deleted. `moving` has moved here from
+    elsewhere, and is not in `todo`. `doomed` is what is to go to Deleted Items at the target; `withheld` counts
+    messages whose deletion is not believed.
     While `adopt_below` is set, target messages with lower UIDs (under `target_uidvalidity`) may be the source's,
     brought by somebody else. `suspects` were on their way when a connection broke: each is sent alone, and
     `strikes` counts how often the one with UID `struck` broke one all by itself. `unverified` are the UIDs settled
@@ -71,7 +74,8 @@ class Folder:
     from which on those are to be looked at again, 0 when none are.
     `cut_off` says what to do about a folder of which the source may show only a part, empty where it shows all.
     `source_messages` and `target_messages` are how many messages each folder held when that was done, whoever brought
-    them; None before.
+    them; None before, and where the source has not got the folder any more. `recount`: they are to be told anew, as
+    messages have gone from it.
     """
 
     key: str
@@ -116,6 +120,8 @@ class Folder:
     moving: UidRanges = UidRanges()
     doomed: UidRanges = UidRanges()
     withheld: int = 0
+    recount: bool = False
+    looked_in: int = 0
 
     @property
     def epoch(self) -> str:
@@ -124,8 +130,8 @@ class Folder:
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to settle, to verify, to compare or to delete. What is left out has none."""
-        return self.has_mail or (bool(self.flags_from or self.doomed) and not self.left_out)
+        """Whether anything is left to settle, verify, compare, delete or count. What is left out has none."""
+        return self.has_mail or (bool(self.flags_from or self.doomed or self.counts_anew) and not self.left_out)
 
     @property
     def has_mail(self) -> bool:
@@ -133,6 +139,11 @@ class Folder:
         them for the day it comes back."""
         left = self.todo or self.moving or self.unverified or self.reconsider
         return bool(left) and not (self.left_out or self.gone)
+
+    @property
+    def counts_anew(self) -> bool:
+        """Whether both ends are to be asked how many messages they hold: that comes last."""
+        return self.recount and not self.gone
 
     @property
     def left_out(self) -> bool:
@@ -148,6 +159,21 @@ class Folder:
     def present(self) -> int:
         """Settled messages that the source still has, as far as is known."""
         return self.counts.settled - self.counts.vanished
+
+    def settling(self, done: UidRanges, entry: Entry, window: Window) -> Folder:
+        """The folder once `entry` is in its ledger: `done` are the UIDs that need no more work, `window` is what is on
+        its way from now on."""
+        acquitted = done.holds(self.struck)
+        return replace(
+            self,
+            todo=self.todo.without(done),
+            unverified=UidRanges.merged([*self.unverified, *done]),
+            suspects=self.suspects.without(done),
+            struck=0 if acquitted else self.struck,
+            strikes=0 if acquitted else self.strikes,
+            window=window,
+            counts=self.counts + entry.counts(),
+        )
 
     def leased(self, now: datetime) -> bool:
         """Whether a worker holds it."""

@@ -14,6 +14,7 @@ from mailferry.state.storage import Queues
 MAILBOX_JOBS = "mailbox-jobs"
 FOLDER_JOBS = "folder-jobs"
 PLAN_JOBS = "plan-jobs"
+BATCH_JOBS = "batch-jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class PlanJob:
     step: int
 
 
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """Go on with what was asked of a batch as a whole, or with the intake of its CSV `file`."""
+
+    batch: str
+    file: str = ""
+
+
 def send_mailbox_job(queues: Queues, job: MailboxJob, delay: float = 0) -> None:
     """Enqueue it, visible after `delay` seconds."""
     queues.send(MAILBOX_JOBS, json.dumps(asdict(job)), delay)
@@ -61,6 +70,11 @@ def send_folder_job(queues: Queues, job: FolderJob, delay: float = 0) -> None:
 def send_plan_job(queues: Queues, job: PlanJob, delay: float = 0) -> None:
     """Enqueue it, visible after `delay` seconds."""
     queues.send(PLAN_JOBS, json.dumps(asdict(job)), delay)
+
+
+def send_batch_job(queues: Queues, job: BatchJob) -> None:
+    """Enqueue it."""
+    queues.send(BATCH_JOBS, json.dumps(asdict(job)))
 
 
 def read_mailbox_job(body: str) -> MailboxJob:
@@ -85,6 +99,12 @@ def read_plan_job(body: str) -> PlanJob:
     """The job a message holds. Raises ValueError when it holds none."""
     values = _object(body)
     return PlanJob(_text(values, "plan"), _number(values, "step"))
+
+
+def read_batch_job(body: str) -> BatchJob:
+    """The job a message holds. Raises ValueError when it holds none."""
+    values = _object(body)
+    return BatchJob(_text(values, "batch"), str(values.get("file", "")))
 
 
 def _object(body: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from mailferry.state.storage import TRANSACTION, Delete, Insert, Replace, Storag
 TABLE = "mailboxes"
 KEY = "mailbox"
 _CHANGE = "change|"
+
+_ID = re.compile("[0-9a-f]{32}")
 
 #: Changes of status that are kept of a mailbox, the newest.
 CHANGES = 50
@@ -57,12 +60,16 @@ class Mailbox:
 
     `login` is the name to log in with at the target where that is not the address, `note` what else there is to know.
     `way` is how the source is logged in to: what the sealed password is good for.
+    `failures`: tries without progress since the last, and how many of them are `strikes`, of which it may have only a
+    few: those of errors that may not go on for hours.
     `connections`: how many a folder job of it may open to the target, as that has shown; 0 while nothing is known.
     `refused_size`: bytes of the smallest message that the target refused in this pass as too large, 0 while there was
     none, and `refused_words` what it said. `full_since`: when the target had no room any more; None while it has.
     `held` says more about Stopped, `changes` counts the changes of status so far. `to_complete`: a person wants it
-    completed, so that once it is synced its next pass is the last. `unfit` says which of the options' patterns fit no
-    folder of it. With `validate`, a pass only looks at both ends and copies nothing, until it is started.
+    completed, so that once it is synced its next pass is the last; `repeated` is the number of a last pass that is done
+    once more. `unfit` says which of the options' patterns fit no folder of it. With `validate`, a pass only looks at
+    both ends and copies nothing, until it is started. `last_operation` is the number of the last operation on its whole
+    batch that was done to it, by which one that comes late or twice is known.
     """
 
     id: str
@@ -86,6 +93,7 @@ class Mailbox:
     last_synced: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    strikes: int = 0
     login: str = ""
     note: str = ""
     connections: int = 0
@@ -100,6 +108,8 @@ class Mailbox:
     to_complete: bool = False
     validate: bool = False
     unfit: str = ""
+    last_operation: int = 0
+    repeated: int = 0
 
     @property
     def active(self) -> bool:
@@ -110,6 +120,11 @@ class Mailbox:
     def stopped(self) -> bool:
         """Whether it waits for a person: no pass begins."""
         return self.status is Status.STOPPED
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.status is Status.QUEUED
 
     @property
     def completed(self) -> bool:
@@ -148,6 +163,11 @@ class Mailbox:
 def mailbox_id(address_key: str) -> str:
     """The opaque id of a target address (in the normal form of `csv_file.address_key`): one mailbox, one id."""
     return hashlib.sha256(address_key.encode()).hexdigest()[:32]
+
+
+def is_mailbox_id(text: str) -> bool:
+    """Whether it looks like one; others may have what no row key may."""
+    return _ID.fullmatch(text) is not None
 
 
 #: Is told of a mailbox as it was and as it was written.

@@ -44,19 +44,29 @@ class MemoryTables:
             return self._partitions.get((table, partition), {}).get(key)
 
     def rows(
-        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+        self,
+        table: str,
+        partition: str,
+        prefix: str = "",
+        most: int | None = None,
+        start: str = "",
+        *,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
+        first = max(prefix, start)
         with self._lock:
             rows = self._partitions.get((table, partition), {})
-            found = [rows[key] for key in sorted(rows) if key.startswith(prefix) and key >= start]
-        return iter(found[:most])
+            found = [rows[key] for key in sorted(key for key in rows if key >= first and key.startswith(prefix))[:most]]
+        return _only(columns, found)
 
-    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+    def changed(
+        self, table: str, partition: str, prefix: str, mark: str = "", *, columns: Sequence[str] = ()
+    ) -> tuple[Iterator[Row], str]:
         with self._lock:
             rows = self._partitions.get((table, partition), {}).values()
             found = [row for row in rows if row.key.startswith(prefix) and _number(row.etag) >= int(mark or 0)]
             newest = max((_number(row.etag) for row in rows), default=0)
-        return iter(found), str(newest + 1)
+        return _only(columns, found), str(newest + 1)
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         if not operations:
@@ -76,6 +86,13 @@ class MemoryTables:
         etag = f'W/"{next(self._etags)}"'
         rows[operation.key] = Row(operation.key, _checked(operation.values), etag)
         return etag
+
+
+def _only(columns: Sequence[str], rows: list[Row]) -> Iterator[Row]:
+    """The rows with these columns alone, as they are without any."""
+    if not columns:
+        return iter(rows)
+    return (Row(row.key, {name: row.values[name] for name in columns if name in row.values}, "") for row in rows)
 
 
 def _number(etag: str) -> int:

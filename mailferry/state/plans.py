@@ -11,7 +11,7 @@ from itertools import batched
 
 from mailferry.errors import Conflict
 from mailferry.imap.values import BY_PASSWORD, LoginWay
-from mailferry.state.batches import LONGEST_NAME, batch_key
+from mailferry.state.batches import batch_key, is_batch_name
 from mailferry.state.records import from_values, to_values
 from mailferry.state.storage import TRANSACTION, Insert, Operation, Replace, Storage, Upsert, delete_rows
 
@@ -106,7 +106,7 @@ class Plans:
 
     def get(self, name: str) -> Plan | None:
         """The plan, or None: also for names that are too long for a key."""
-        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if len(name) <= LONGEST_NAME else None
+        row = self._tables.get(TABLE, _INDEX, batch_key(name)) if is_batch_name(name) else None
         return from_values(Plan, row.values) if row else None
 
     def put(self, name: str, change: Callable[[Plan | None], Plan | None]) -> Plan | None:

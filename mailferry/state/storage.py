@@ -73,13 +73,25 @@ class Tables(Protocol):
         """The row, or None."""
 
     def rows(
-        self, table: str, partition: str, prefix: str = "", most: int | None = None, start: str = ""
+        self,
+        table: str,
+        partition: str,
+        prefix: str = "",
+        most: int | None = None,
+        start: str = "",
+        *,
+        columns: Sequence[str] = (),
     ) -> Iterator[Row]:
-        """Rows of the partition in key order, at most `most`: beginning with `prefix`, from `start` on."""
+        """Rows of the partition in key order, at most `most`: beginning with `prefix`, from `start` on.
 
-    def changed(self, table: str, partition: str, prefix: str, mark: str = "") -> tuple[Iterator[Row], str]:
+        With `columns`, rows have only these, and no ETag to rely on: they are for those who look.
+        """
+
+    def changed(
+        self, table: str, partition: str, prefix: str, mark: str = "", *, columns: Sequence[str] = ()
+    ) -> tuple[Iterator[Row], str]:
         """Rows that begin with `prefix` and were written since `mark` was given (all, without one), some of them maybe
-        again, and the mark for the next time. Rows that are gone are not told of."""
+        again, and the mark for the next time. Rows that are gone are not told of. `columns` as for `rows`."""
 
     def commit(self, table: str, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
         """Do all of up to 100 operations, or none and raise Conflict. Returns the new ETags by key."""

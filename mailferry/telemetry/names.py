@@ -93,8 +93,8 @@ LOGIN_REFUSED = Event(
 JOB_POISONED = Event(
     "mailferry.job.poisoned",
     ("batch", "mailbox", "queue", "outcome", "cause"),
-    "A job failed five times; `outcome` is goes_on (its mailbox had moved since), failed, or out_of_date. A plan's has "
-    "neither batch nor mailbox, and its name in `cause`.",
+    "A job failed five times; `outcome` is goes_on (its mailbox had moved since, or the watch has it go on), failed, "
+    "or out_of_date. A plan's has neither batch nor mailbox, and its name in `cause`; work on a batch has no mailbox.",
 )
 CHECKPOINT_FAILED = Event(
     "mailferry.checkpoint.failed",

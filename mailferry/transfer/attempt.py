@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from mailferry.imap.dates import date_time, date_time_at
+from mailferry.imap.identity import header_fields, header_in, instant_of_header
+from mailferry.imap.values import Message
 from mailferry.transfer.belt import Parcel
 from mailferry.transfer.repair import Repair, last_forms, repairs
 
@@ -35,7 +38,7 @@ class Attempt:
         self, parcel: Parcel, flags: tuple[str, ...], largest: int, line_bytes: int, *, brief: bool = False
     ) -> None:
         self.parcel = parcel
-        self.message = self._original = replace(parcel.message, flags=flags)
+        self.message = self._original = replace(parcel.message, flags=flags, internaldate=_received(parcel.message))
         self.changes = ""
         self.reason = ""
         self.words = ""
@@ -80,3 +83,12 @@ class Attempt:
         if rung:
             self.message, self.changes = rung.message, rung.changes
         return rung is not None
+
+
+def _received(message: Message) -> str:
+    """The date of receipt; where the source tells none that can be, the message's own `Date`: without one the target
+    would call it received on the day of the migration."""
+    if date_time(message.internaldate):
+        return message.internaldate
+    instant = instant_of_header(header_fields(header_in(message.body)).get("date", ""))
+    return "" if instant is None else date_time_at(instant)

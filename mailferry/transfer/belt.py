@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mailferry.imap.values import Message
+from mailferry.imap.values import Message, MessageSize
 from mailferry.state.ledger import MOST_ITEMS
 from mailferry.state.uids import UidRange, UidRanges
 from mailferry.transfer.outcome import End, Outcome
@@ -63,7 +63,8 @@ class Collected:
     """What the writer writes down: outcomes, the UIDs that need no more work, and those in doubt from now on.
 
     `floor` bounds the target UIDs of what is in doubt from below; `taken` are those above it that belong to others.
-    `changed` are those in doubt that are offered in another form. `more`: there are more outcomes than were taken.
+    `told` is what was known of those in doubt before they were read; those in `changed` are offered in another form.
+    `more`: there are more outcomes than were taken.
     """
 
     outcomes: Sequence[Outcome]
@@ -72,6 +73,7 @@ class Collected:
     floor: int
     taken: UidRanges
     changed: UidRanges
+    told: Sequence[MessageSize]
     more: bool
 
 
@@ -101,6 +103,7 @@ class Belt:
         self._left: set[int] = set()
         self._changed: set[int] = set()
         self._unwritten: set[int] = set()
+        self._told: dict[int, MessageSize] = {}
         self.tells_uids = tells_uids
         #: Above every target UID heard of so far.
         self.floor = floor
@@ -113,10 +116,11 @@ class Belt:
 
     def announce(self, cut: Cut) -> Passage:
         """A window whose messages will come."""
-        uids = {message.uid for message in cut.messages}
-        passage = Passage(cut.covers, uids, set(uids))
+        told = {message.uid: message for message in cut.messages}
+        passage = Passage(cut.covers, set(told), set(told))
         with self._news:
             self._passages.append(passage)
+            self._told |= told
             self._news.notify()
         return passage
 
@@ -269,10 +273,8 @@ class Belt:
             outcomes = self._collected(blurred)
             finished = self._finished()
             doubtful = [passage for passage in self._passages if passage.is_open or passage is opening]
-            if self._lanes or blurred:
-                in_doubt = {uid for passage in doubtful for uid in passage.pending}
-            else:  # what was not in flight was not sent
-                in_doubt = self._in_flight
+            pending = {uid for passage in doubtful for uid in passage.pending}
+            in_doubt = pending if self._lanes or blurred else self._in_flight  # what was not in flight was not sent
             floor = min((passage.floor for passage in doubtful), default=self.floor)
             self._taken = [uid for uid in self._taken if uid >= floor]
             singles = (UidRange(outcome.uid, outcome.uid) for outcome in outcomes)
@@ -283,6 +285,7 @@ class Belt:
                 floor=floor,
                 taken=UidRanges.of(self._taken),
                 changed=UidRanges.of(self._changed & in_doubt),
+                told=[self._told[uid] for uid in in_doubt],
                 more=bool(outcomes and self._outcomes) and not blurred,
             )
 
@@ -381,6 +384,7 @@ class Belt:
                 later.append((passage, outcome))
                 continue
             passage.pending.discard(outcome.uid)
+            self._told.pop(outcome.uid, None)
             self._left.discard(outcome.uid)
             found.append(outcome)
             items += outcome.item is not None

@@ -34,12 +34,15 @@ class SizeLimit:
 
 @dataclass(slots=True)
 class Refusal:
-    """A message was taken in no form, and why is not clear: the target's `words`, when it was (`time.monotonic()`), and
-    how many bytes of messages sent later were stored."""
+    """A message was refused at this time (`time.monotonic()`), and `room` bytes of messages sent later were stored.
 
-    words: str
+    `held` once it was taken in no form and why is not clear; `words` are the target's then.
+    """
+
     at: float
     room: int = 0
+    held: bool = False
+    words: str = ""
 
 
 @dataclass(slots=True)
@@ -66,9 +69,10 @@ class Capacity:
         """What is worth remembering: `limit` and `full`."""
         return self.limit, self.full
 
-    def took(self, size: int, sent: float) -> None:
-        """A message that was sent at this time (`time.monotonic()`) was stored."""
+    def took(self, folder: str, uid: int, size: int, sent: float) -> None:
+        """This message, sent at this time (`time.monotonic()`), was stored."""
         with self._lock:
+            self._refusals.pop((folder, uid), None)
             self.largest = max(self.largest, size)
             self.full = False
             self._in_a_row.clear()
@@ -109,18 +113,29 @@ class Capacity:
             self._spared[folder, uid] += 1
             return True
 
+    def declined(self, folder: str, uid: int) -> None:
+        """This message was refused, perhaps not in every form: what is stored from now on shows that there is room."""
+        with self._lock:
+            self._refusals.setdefault((folder, uid), Refusal(time.monotonic()))
+
     def refused(self, folder: str, uid: int, words: str) -> None:
         """This message was taken in no form, for the first time in this job, and nothing explains it."""
         with self._lock:
-            self._refusals[folder, uid] = Refusal(words, time.monotonic())
+            refusal = self._refusals[folder, uid]
+            refusal.held, refusal.words = True, words
 
     def refusal(self, folder: str, uid: int) -> Refusal | None:
         """When this message was taken in no form before in this job, what is known of that."""
-        return self._refusals.get((folder, uid))
+        refusal = self._refusals.get((folder, uid))
+        return refusal if refusal and refusal.held else None
 
     def says_full(self, folder: str, uid: int) -> bool:
-        """This message was taken in no form, and nothing explains it; whether the mailbox must be full."""
+        """This message was taken in no form, and nothing explains it; whether the mailbox must be full.
+
+        One whose other forms waited while messages of other connections were stored says nothing.
+        """
         enough = min(_TRIED_MOST, 1 + self.tries // _TRIES_FOR_ONE_MORE) if self.full else FULL_AFTER
         with self._lock:
-            self._in_a_row.add((folder, uid))
+            if not self._refusals[folder, uid].room:
+                self._in_a_row.add((folder, uid))
             return len(self._in_a_row) >= enough

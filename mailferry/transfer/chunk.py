@@ -31,6 +31,7 @@ from mailferry.transfer.flag_sync import FlagSync
 from mailferry.transfer.folder_copy import FolderCopy
 from mailferry.transfer.label_categories import LabelCategories
 from mailferry.transfer.move import MoveIn
+from mailferry.transfer.recount import recount
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
 
@@ -156,7 +157,7 @@ class Chunks:
                 self._learn(mailbox, ends, busy=False)
 
     def _copying(self, mailbox: Mailbox, progress: _Progress) -> Callable[[Claim, Ends], None]:
-        """How this turn does what there is to do in a folder: its messages, then their flags, then deletions."""
+        """How this turn does what there is to do in a folder: its messages, then flags, deletions, and figures."""
         batch = self.passes.batches.get(mailbox.batch)
         keep = partial(keep_skipped, self.blobs, mailbox.batch, mailbox.id) if batch and batch.keep_skipped else None
         replay = batch is not None and batch.replay_deletions
@@ -168,6 +169,8 @@ class Chunks:
                 MoveIn(claim, ends, self.ledger, self.moves, seconds, stop).run()
             elif claim.folder.flags_from and not claim.folder.has_mail:
                 FlagSync(claim, ends, self.ledger, seconds=seconds, stop=stop).run()
+            elif claim.folder.counts_anew and not (claim.folder.has_mail or claim.folder.doomed):
+                recount(claim, ends)
             elif not claim.folder.has_mail:
                 Deletions(claim, ends, self.ledger, seconds, stop, wanted=replay).run()
             if not claim.folder.has_mail or (claim.folder.moving and stop()):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.selection import Selection
+from mailferry.source.labels import label_of
 from mailferry.state.folders import NO_WINDOW, Folder
 from mailferry.state.uids import UidRange, UidRanges
 
@@ -48,8 +49,15 @@ def new_epoch(folder: Folder, source: FolderStatus, target: FolderStatus) -> Fol
         moving=UidRanges(),
         doomed=UidRanges(),
         withheld=0,
+        recount=False,
         counts=Counts(messages=source.messages),
     )
+
+
+def gone_away(folder: Folder, why: str) -> Folder:
+    """The folder that the source has not got any more. What it had to settle is kept for the day it comes back."""
+    counts = replace(folder.counts, messages=folder.settled)
+    return replace(folder, gone=True, why=why, flags_from=0, counts=counts, source_messages=None, target_messages=None)
 
 
 def selecting(folder: Folder, selection: Selection) -> Folder:
@@ -63,7 +71,8 @@ def with_new_messages(folder: Folder, source: FolderStatus) -> Folder:
     """The folder with the UIDs that are new since it was last planned to settle."""
     if folder.gone:  # it is back, and with it what was left to settle
         left = min(source.messages, folder.todo.number + folder.moving.number)
-        folder = replace(folder, gone=False, counts=replace(folder.counts, messages=folder.settled + left))
+        counts = replace(folder.counts, messages=folder.settled + left)
+        folder = replace(folder, gone=False, recount=True, counts=counts)
     if source.uidnext <= folder.known_next:
         return folder
     new = UidRange(folder.known_next, source.uidnext - 1)
@@ -88,6 +97,19 @@ def with_suspicion(folder: Folder, before: Folder, source: FolderStatus) -> Fold
     suspected = bool((fewer and before.present) or (more and before.counts.vanished))
     suspected = suspected and source.uidnext >= before.known_next
     return replace(folder, suspected=suspected, withheld=folder.withheld if suspected else 0)
+
+
+def tells_losses(folder: Folder) -> bool:
+    """Whether settled messages of the folder can be found to have gone from the source.
+
+    Some sources show its newest messages only, and each that comes hides another; of a Gmail label nobody tells.
+    """
+    return folder.settled > 0 and not (folder.left_out or folder.cut_off or label_of(folder.name) is not None)
+
+
+def loses_messages(folder: Folder, source: FolderStatus) -> bool:
+    """Whether some of the messages that the folder has been planned with have gone from the source since."""
+    return folder.uidvalidity == source.uidvalidity and with_suspicion(folder, folder, source).suspected
 
 
 def with_changed_flags(folder: Folder, source: FolderStatus) -> Folder:

@@ -20,14 +20,16 @@ from mailferry.imap.values import FolderStatus
 from mailferry.model import Counts
 from mailferry.settings import Limits
 from mailferry.state.folders import NO_WINDOW, Claim, Folder, Window
-from mailferry.state.ledger import MOST_ITEMS, Entry, Ledger
+from mailferry.state.ledger import Entry, Ledger
+from mailferry.state.marks import pack_marks
 from mailferry.state.uids import UidRanges
 from mailferry.target.mailbox import OpenFolder
 from mailferry.transfer.attempt import STRIKE_OF_CUT, STRIKE_OF_SERVER
 from mailferry.transfer.belt import OUTCOMES_MOST, Belt, Passage
 from mailferry.transfer.capacity import Capacity
+from mailferry.transfer.doubt import Doubt, quiet
 from mailferry.transfer.ends import Ends, side_by_side
-from mailferry.transfer.epoch import new_epoch
+from mailferry.transfer.epoch import gone_away, new_epoch
 from mailferry.transfer.holding import Held, holding
 from mailferry.transfer.hopeless import Hopeless
 from mailferry.transfer.items import Items
@@ -50,10 +52,6 @@ BELT_BYTES = 16 << 20
 WORTH_A_LANE = 50
 #: Seconds between two looks at the clock while everything runs by itself.
 LOOK_SECONDS = 1.0
-#: Seconds without a new message after which the target counts as done with what a broken connection left behind, and
-#: how many times that is waited for.
-QUIET_SECONDS = 0.5
-QUIET_TRIES = 20
 
 
 class FolderCopy:
@@ -98,12 +96,14 @@ class FolderCopy:
         its way is written down as in doubt.
         """
         status, (name, opened) = side_by_side(self._examine, self._open_target)
+        self._target_messages, self._target_uidvalidity = opened.status.messages, opened.status.uidvalidity
         if status is None:
+            if self._folder.window.target_uidvalidity == opened.status.uidvalidity:
+                self._settle_doubt(name, opened.status, gone=True)
             why = "It was deleted or renamed at the source before it was copied to its end."
-            self._finish(replace(self._folder, flags_from=0, gone=True, why=why))
+            self._finish(gone_away(self._folder, why))
             return
-        self._source_messages, self._target_messages = status.messages, opened.status.messages
-        self._target_uidvalidity = opened.status.uidvalidity
+        self._source_messages = status.messages
         self._begin_epoch_if_needed(name, status, opened.status)
         floor = self._settle_doubt(name, opened.status)
         self._adopt()
@@ -146,43 +146,20 @@ class FolderCopy:
         doubt_void = window.uids and window.target_uidvalidity != target.uidvalidity
         if source.uidvalidity != folder.uidvalidity or adoption_void or doubt_void:
             if window.uids:
-                target = self._quiet(name, target)
+                target = quiet(self._ends.target, name, target, window)
             self._claim.write(new_epoch(folder, source, target))
 
-    def _settle_doubt(self, name: bytes, target: FolderStatus) -> int:
+    def _settle_doubt(self, name: bytes, target: FolderStatus, *, gone: bool = False) -> int:
         """Find out which messages of an open window have arrived; the others are to be sent again.
 
         Returns the UIDNEXT that bounds what is sent from now on.
         """
-        window = self._folder.window
-        if not window.uids:
+        if not self._folder.window.uids:
             return target.uidnext
-        quiet = self._quiet(name, target)
-        found = holding(self._ends.target.identities(window.target_uidnext), self._hold)
-        known = Recognised(self._ends.source)
-        sent = dict(known.noting(sorted(self._ends.source.identities(list(window.uids.uids())).items())))
-        pairs = pair(sent.items(), found, set(window.taken.uids()), strict=False)
-        for some in batched(pairs, MOST_ITEMS, strict=False):
-            arrived = UidRanges.of(one.source for one in some)
-            taken = UidRanges.merged([*window.taken, *UidRanges.of(one.target for one in some)])
-            window = replace(window, uids=window.uids.without(arrived), taken=taken)
-            changed = (one.source for one in some if window.changed.holds(one.source))
-            items = tuple(self._items().arrived_changed(uid, self._ends.source.headline(uid)) for uid in changed)
-            size = sum(sent[one.source].size for one in some)
-            self._write(arrived, known.told(Entry(copied=some, items=items, bytes=size), some), window)
-        self._write(UidRanges(), Entry())
-        self._target_messages = quiet.messages
-        return max([quiet.uidnext, *(one.target + 1 for one in pairs)])
-
-    def _quiet(self, name: bytes, target: FolderStatus) -> FolderStatus:
-        """The target folder once it stays the same: a server may still store what a cut connection has left it."""
-        for _ in range(QUIET_TRIES):
-            time.sleep(QUIET_SECONDS)
-            before, now = target, self._ends.target.status(name)
-            target = replace(target, uidnext=now.uidnext, messages=now.messages)
-            if target == before:
-                break
-        return target
+        target = quiet(self._ends.target, name, target, self._folder.window)
+        floor = Doubt(self._folder, self._ends, gone, self._write, self._hold).settle()
+        self._target_messages = target.messages
+        return max(target.uidnext, floor)
 
     def _adopt(self) -> None:
         """Settle what was in the target before us, brought by somebody else: all at once, the likest first."""
@@ -205,7 +182,7 @@ class FolderCopy:
         lanes = min(allowed, max(1 + expected // WORTH_A_LANE, len(ends.targets)))
         belt = Belt(BELT_BYTES, lanes, floor, tells_uids=ends.target.tells_uids)
         selection, limits = self._folder.selection, self._limits
-        windows = Windows(ends.source, limits.window_messages, limits.window_bytes, dated=selection.by_date)
+        windows = Windows(ends.source, limits.window_messages, limits.window_bytes)
         hopeless = Hopeless(belt, items, self._folder.key, to.profile.smallest_limit)
         reader = Reader(belt, ends.source, windows, todo, items, selection)
         strikes = {self._folder.struck: self._folder.strikes}
@@ -252,7 +229,8 @@ class FolderCopy:
         Returns whether there is more to write down.
         """
         found = belt.collect(opening)
-        window = Window(found.in_doubt, to.opened.status.uidvalidity, found.floor, found.taken, found.changed)
+        uidvalidity, marks = to.opened.status.uidvalidity, pack_marks(found.told)
+        window = Window(found.in_doubt, uidvalidity, found.floor, found.taken, found.changed, marks)
         self._write(found.done, entry_of(found.outcomes), window if found.in_doubt else NO_WINDOW)
         belt.written(found, opening)
         return found.more
@@ -280,24 +258,10 @@ class FolderCopy:
 
     def _write(self, done: UidRanges, entry: Entry, window: Window = NO_WINDOW) -> None:
         """A checkpoint. `done` are the UIDs that need no more work, `window` what is on its way from now on."""
-        folder = self._folder
-        acquitted = done.holds(folder.struck)
         entry = replace(entry, target_uidvalidity=self._target_uidvalidity)
         now = time.perf_counter()
-        self._claim.record(
-            replace(
-                folder,
-                todo=folder.todo.without(done),
-                unverified=UidRanges.merged([*folder.unverified, *done]),
-                suspects=folder.suspects.without(done),
-                struck=0 if acquitted else folder.struck,
-                strikes=0 if acquitted else folder.strikes,
-                window=window,
-                counts=folder.counts + entry.counts(),
-                seconds=folder.seconds + now - self._since,
-            ),
-            entry,
-        )
+        folder = self._folder.settling(done, entry, window)
+        self._claim.record(replace(folder, seconds=folder.seconds + now - self._since), entry)
         self._since = now
         self._target_messages += len(entry.copied)
         self._on_checkpoint(entry)

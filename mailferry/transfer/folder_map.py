@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from mailferry.imap.values import ListedFolder
-from mailferry.transfer.folder_filter import why_left_out
+from mailferry.transfer.folder_filter import spelt, why_left_out
 from mailferry.transfer.folder_places import Places
 from mailferry.transfer.folder_roles import (
     ROLE_WORDS,
@@ -39,7 +39,7 @@ type Path = tuple[str, ...]
 class Wishes:
     """What a batch's options say about folders.
 
-    `include` and `exclude` are patterns as `why_left_out` takes them, or roles as `\\Trash`; `rules` say where folders
+    `include` and `exclude` are patterns, roles or usual names as `spelt` takes them; `rules` say where folders
     go, the first that fits; `root` is a target path, spelt as in a rule, below which everything goes that no rule
     sends elsewhere.
     """
@@ -122,8 +122,7 @@ class _Plan:
         self._nodes = nodes_of(folders, rules, self._root)
         self._main = {node.path: node for node in reversed(self._nodes)}
         self._verdicts = self._judged(folders)
-        paths = {roles[folder.name]: "/".join(folder.path) for folder in folders if folder.name in roles}
-        self._include, self._exclude = (_spelt(some, paths) for some in (wishes.include, wishes.exclude))
+        self._include, self._exclude = (spelt(some, folders, roles) for some in (wishes.include, wishes.exclude))
         self._wanted = self._names_wanted()
         self._place_all(folders, settled)
 
@@ -294,11 +293,6 @@ def _with_company(mappings: Sequence[Mapping], rules: NameRules) -> tuple[Mappin
         return replace(mapping, why=f"{mapping.why} It shares that folder with {named}.")
 
     return tuple(map(told, mappings))
-
-
-def _spelt(patterns: Sequence[str], paths: dict[str, str]) -> list[str]:
-    """The patterns; a role (`\\Trash`) as the path of the source folder that has it, where one has."""
-    return [paths.get(pattern.casefold(), pattern) for pattern in patterns]
 
 
 def _rank(folder: ListedFolder, roles: dict[bytes, str]) -> int:

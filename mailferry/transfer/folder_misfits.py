@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mailferry.imap.values import ListedFolder
-from mailferry.transfer.folder_filter import covers
+from mailferry.transfer.folder_filter import covers, means_role
 from mailferry.transfer.folder_names import folded
-from mailferry.transfer.folder_roles import ROLE_WORDS
 
 #: How like a pattern the name of a folder must be to have been meant by it, and folders that are compared with it.
 _LIKE = 0.75
@@ -40,9 +39,9 @@ class Misfit:
 
 
 def misfits(folders: Sequence[ListedFolder], option: str, patterns: Iterable[str]) -> list[Misfit]:
-    """Those of the option's patterns that fit none of the folders. A role, such as `\\Junk`, is never misspelt: intake
-    knows them all, and not every mailbox has a folder of each."""
-    names = [pattern for pattern in patterns if pattern.casefold() not in ROLE_WORDS]
+    """Those of the option's patterns that fit none of the folders. A role, such as `\\Junk` or `Junk Email`, is never
+    misspelt: not every mailbox has a folder of each."""
+    names = [pattern for pattern in patterns if not means_role(pattern)]
     missed = [pattern for pattern in names if not any(covers(pattern, folder) for folder in folders)]
     return [Misfit(option, pattern[:_LONGEST], _near(pattern, folders)) for pattern in missed]
 

@@ -73,17 +73,25 @@ slettede meldinger|roskakori|poistetut|корзина|удаленные|уда�
 ゴミ箱|ごみ箱|削除済みアイテム|已删除|已删除邮件|废件箱|垃圾桶|刪除的郵件|휴지통|지운 편지함|지운편지함|
 kôš|odstránená pošta|coș de gunoi|elemente șterse|smeće|кошче|изтрити елементи|prügikast""",
     "\\junk": """
-junk|junk email|junk e-mail|junk mail|spam|bulk mail|spamverdacht|unerwünscht|unerwünschte werbung|
+junk|junk email|junk e-mail|junk-e-mail|junk mail|spam|bulk mail|spamverdacht|unerwünscht|unerwünschte werbung|
 courrier indésirable|indésirables|pourriel|pourriels|correo no deseado|no deseado|correo basura|posta indesiderata|
 indesiderata|lixo eletrônico|lixo eletrónico|e-mail de lixo|ongewenst|ongewenste e-mail|ongewenste mail|
 wiadomości-śmieci|wiadomości śmieci|niechciane|levélszemét|nevyžádaná pošta|nevyžádané|skräppost|skräp|uønsket mail|
-uønsket post|uønsket e-post|søppelpost|roskaposti|спам|нежелательная почта|небажана пошта|небажана|önemsiz|
-önemsiz e-posta|istenmeyen|ανεπιθύμητη αλληλογραφία|ανεπιθύμητα|迷惑メール|垃圾邮件|垃圾郵件|정크 메일|스팸|스팸메일|
-스팸 메일함|nevyžiadaná pošta|mesaje nedorite|neželjena pošta|neželena pošta|нежелана поща|rämpspost""",
+uønsket post|uønsket e-post|søppelpost|søppel-e-post|roskaposti|спам|нежелательная почта|небажана пошта|небажана|
+önemsiz|önemsiz e-posta|istenmeyen|ανεπιθύμητη αλληλογραφία|ανεπιθύμητα|迷惑メール|垃圾邮件|垃圾郵件|정크 메일|스팸|
+스팸메일|스팸 메일함|nevyžiadaná pošta|mesaje nedorite|neželjena pošta|neželena pošta|нежелана поща|rämpspost""",
     "\\archive": """
 archive|archives|archived|archiv|archivo|archivos|archivio|archivados|arquivo|arquivo morto|archief|archiwum|
 archívum|arkiv|arkisto|архив|архів|arşiv|αρχείο|アーカイブ|存档|归档|封存|보관|보관함|archív|arhiva|arhivă|arhiiv""",
 }
+
+# What programs show in the place of INBOX, which every server calls so: people know it by these names only.
+_INBOX_NAMES = """
+posteingang|boîte de réception|courrier entrant|bandeja de entrada|recibidos|posta in arrivo|caixa de entrada|
+a receber|postvak in|skrzynka odbiorcza|odebrane|beérkezett üzenetek|doručená pošta|inkorgen|inkorg|indbakke|innboks|
+saapuneet|postilaatikko|входящие|вхідні|gelen kutusu|εισερχόμενα|受信トレイ|受信箱|收件箱|收件匣|받은 편지함|
+mesaje primite|primljena pošta|prejeto|входяща поща|sisendkaust
+"""
 
 
 def folded(name: str) -> str:
@@ -102,6 +110,9 @@ def _words(table: str) -> list[str]:
 
 #: The role (RFC 6154) that a name, as `word` makes it, stands for.
 ROLE_OF_NAME = {name: role for role, table in _ROLE_NAMES.items() for name in _words(table)}
+
+#: Names, as `word` makes them, under which people know INBOX.
+INBOX_NAMES = frozenset(_words(_INBOX_NAMES))
 
 #: Names, as `word` makes them, of Exchange's folders that aren't for mail; none of them stands for a role.
 NOT_FOR_MAIL = frozenset(_words(_NOT_FOR_MAIL))

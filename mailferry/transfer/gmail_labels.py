@@ -10,7 +10,16 @@ from mailferry.homes import Homes
 from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.report.labels import Labelled, LabelLists
 from mailferry.source.gmail import GmailMailbox, Title
-from mailferry.source.labels import all_mail, folder_of, label_folders, label_of, ranked, readable
+from mailferry.source.labels import (
+    NOT_IN_ALL,
+    all_mail,
+    folder_of,
+    label_folders,
+    label_of,
+    may_be_apart,
+    ranked,
+    readable,
+)
 from mailferry.state.homes import HomeStore
 from mailferry.state.mailboxes import Mailbox
 from mailferry.transfer.deadline import Deadline
@@ -54,6 +63,7 @@ class GmailLabels:
         if not (status.uidvalidity and status.uidnext):
             status = source.examine(store.name)
         homes = self._homes(mailbox, store.name, status)
+        listed = [_marked(folder, store, source) for folder in listed]
         if homes.known_next < status.uidnext:
             source.examine(store.name)
             rank = _Rank(listed, wanted)
@@ -105,6 +115,13 @@ class GmailLabels:
                 (_labelled(at_home[uid], rest, titles[uid]) for uid, rest in others.items() if uid in titles),
             )
         self.store.write(mailbox, homes, last + 1, given)
+
+
+def _marked(folder: ListedFolder, store: ListedFolder, source: GmailMailbox) -> ListedFolder:
+    """The folder, told from a label when its messages are in no other: what people have said in chats."""
+    if not (may_be_apart(folder, store) and source.holds_apart(folder.name, store.name)):
+        return folder
+    return replace(folder, attributes=folder.attributes | {NOT_IN_ALL})
 
 
 def _labelled(home: bytes, others: Sequence[bytes], title: Title) -> Labelled:

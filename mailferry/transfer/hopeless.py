@@ -48,6 +48,10 @@ class Hopeless:
             return False
         return True
 
+    def declined(self, parcel: Parcel) -> None:
+        """A message was refused in one form; the next may have to wait, and the other lanes go on meanwhile."""
+        self._capacity.declined(self._key, parcel.message.uid)
+
     def add(self, attempt: Attempt) -> MailboxFull | None:
         """A message was refused in every form; the error when that shows that the mailbox is full."""
         parcel, size, words = attempt.parcel, len(attempt.parcel.message.body), attempt.words
@@ -70,9 +74,10 @@ class Hopeless:
         full = counts and self._capacity.says_full(self._key, parcel.message.uid)
         return _full(words) if full else None
 
-    def stored(self, size: int, sent: float) -> None:
-        """A message of this size, sent at this time, was stored: there is room for some of those held now."""
-        self._capacity.took(size, sent)
+    def stored(self, attempt: Attempt) -> None:
+        """A message was stored in this form: there is room for some of those held now."""
+        size, uid = len(attempt.message.body), attempt.parcel.message.uid
+        self._capacity.took(self._key, uid, size, attempt.sent)
         with self._lock:
             again = [parcel for parcel in self._held if self._has_room(parcel)]
             self._held = [parcel for parcel in self._held if parcel not in again]

@@ -87,19 +87,21 @@ class Items:
             return self._item(message.uid, kind, COPIED_AGAIN_REASON, COPIED_AGAIN_REMEDY, headline(message))
         return None
 
-    def arrived_changed(self, uid: int, headline: Headline) -> Item:
-        """Taken after changes, but the line broke before the target said so: which of them is not known any more."""
-        reason = (
-            "The target refused it as it was. It arrived in one of the changed forms that were offered then; "
-            "the connection broke before the target confirmed which."
-        )
-        return self._item(uid, ItemKind.REPAIRED, reason, "Nothing needs to be done.", headline)
-
     def _kept(self, uid: int, body: Body | None) -> str:
         return f"It was kept as {self.keep(uid, body)}. " if self.keep and body else ""
 
     def _item(self, uid: int, kind: ItemKind, reason: str, remedy: str, title: Headline) -> Item:
         return Item(self.folder, uid, kind, reason, remedy, title.subject, title.date, title.size)
+
+
+def arrived_changed(folder: str, uid: int, title: Headline) -> Item:
+    """Taken after changes, but the line broke before the target said so: which of them is not known any more."""
+    reason = (
+        "The target refused it as it was. It arrived in one of the changed forms that were offered then; "
+        "the connection broke before the target confirmed which."
+    )
+    remedy = "Nothing needs to be done."
+    return Item(folder, uid, ItemKind.REPAIRED, reason, remedy, title.subject, title.date, title.size)
 
 
 def headline(message: Message) -> Headline:

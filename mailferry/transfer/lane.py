@@ -174,7 +174,9 @@ class Lane:
         self._targets.note_refusal(self._number)
         if len(attempts) > 1:  # because of one of them, and nobody knows which
             self._again.extend([attempt] for attempt in attempts)
-        elif attempts[0].refused(reason):
+            return
+        self._hopeless.declined(attempts[0].parcel)
+        if attempts[0].refused(reason):
             self._offer_again(attempts)
         else:
             self._declined = self._hopeless.add(attempts[0]) or self._declined
@@ -192,7 +194,7 @@ class Lane:
             message.uid, End.COPIED, target, size, item, followed(message.flags), fingerprint_of_message(message)
         )
         self._belt.deliver(attempt.parcel, carried)
-        self._hopeless.stored(size, attempt.sent)
+        self._hopeless.stored(attempt)
         message.body.close()
 
     def _granted(self, size: int) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import groupby
 
-from mailferry.imap.values import Identity
+from mailferry.imap.values import Identity, MessageSize
 from mailferry.state.uids import UidPair
 
 _UNKNOWN = -(2**62)
@@ -31,6 +31,39 @@ def pair(
     candidates = dict(there.alike())
     groups = (_paired(here, wanted, there, candidates[key], strict) for key, wanted in here.alike())
     return sorted(found for group in groups for found in group)
+
+
+def pair_by_date(
+    sources: Iterable[MessageSize], targets: Iterable[tuple[int, Identity]], rough: Callable[[int], bool]
+) -> list[UidPair]:
+    """Pair messages of which no more than size and date is known with those of the same INTERNALDATE and size, each
+    used once; ascending by source UID.
+
+    `rough` says for which of them the size may be another one, because it is an estimate or was changed: the nearest.
+    """
+    there: dict[int, list[tuple[int, int]]] = {}
+    for uid, identity in targets:
+        if identity.received is not None:
+            there.setdefault(identity.received, []).append((uid, identity.size))
+    ranked = sorted(
+        (abs(one.size - size), one.uid, uid)
+        for one in sources
+        if one.received is not None
+        for uid, size in there.get(one.received, ())
+        if one.size == size or rough(one.uid)
+    )
+    return sorted(UidPair(source, target) for _, source, target in _each_once(ranked))
+
+
+def _each_once(ranked: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Of (rank, source, target) in this order those whose source and target have not come before."""
+    done: set[int] = set()
+    used: set[int] = set()
+    for rank, source, target in ranked:
+        if source not in done and target not in used:
+            done.add(source)
+            used.add(target)
+            yield rank, source, target
 
 
 class _Messages:
@@ -63,14 +96,8 @@ def _paired(
     here: _Messages, wanted: list[int], there: _Messages, candidates: list[int], strict: bool
 ) -> Iterator[UidPair]:
     ranked = sorted((-_likeness(here, w, there, c), here.uids[w], there.uids[c]) for w in wanted for c in candidates)
-    used: set[int] = set()
-    done: set[int] = set()
-    for worth, source, target in ranked:
-        if source in done or target in used or (strict and not worth):
-            continue
-        done.add(source)
-        used.add(target)
-        yield UidPair(source, target)
+    alike = (one for one in ranked if one[0] or not strict)
+    return (UidPair(source, target) for _, source, target in _each_once(alike))
 
 
 def _likeness(here: _Messages, w: int, there: _Messages, c: int) -> int:

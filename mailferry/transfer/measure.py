@@ -128,7 +128,7 @@ class Measures:
             unselected=sum(folder.unselected for folder in going),
         )
         self.validations.write(mailbox.batch, validation)
-        words = f"Validated: {validation.messages:,} messages in {validation.folders:,} folders. Nothing is copied yet."
+        words = f"Validated: {validation.messages:,} messages in {validation.folders:,} folders. Nothing was copied."
         return self.passes.validated(mailbox, words)
 
 

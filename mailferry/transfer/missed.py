@@ -17,7 +17,6 @@ from itertools import chain
 from mailferry.errors import FolderGone
 from mailferry.imap.identity import fingerprint
 from mailferry.model import Counts
-from mailferry.source.labels import label_of
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.state.flag_sets import flag_sets, flags_by_uid
 from mailferry.state.folders import Folder, Folders, Versioned
@@ -25,7 +24,7 @@ from mailferry.state.ledger import Entry, Ledger, Recorded
 from mailferry.state.moves import move_operation
 from mailferry.state.storage import Operation
 from mailferry.state.uids import UidPair, UidRange, UidRanges
-from mailferry.transfer.epoch import with_all_flags
+from mailferry.transfer.epoch import gone_away, tells_losses, with_all_flags
 
 log = logging.getLogger(__name__)
 
@@ -82,14 +81,12 @@ class Missed:
 
     def doubts(self, folder: Folder) -> bool:
         """Whether some of the folder's messages may have gone from the source, or the folder with all of them."""
-        if not folder.epoch_no or folder.left_out or not folder.settled or folder.source != self.source_id:
-            return False
-        # One shows its newest messages only, and each that comes hides another; of a label nobody tells what has gone.
-        if folder.cut_off or label_of(folder.name) is not None:
+        # Who plans on after a crash must not take what was missed a moment ago for missed twice.
+        if not tells_losses(folder) or folder.source != self.source_id or folder.looked_in == self.pass_no:
             return False
         if folder.name in self.roles:
             return folder.suspected
-        return folder.present > 0 and folder.planned_in != self.pass_no
+        return folder.present > 0
 
     def settle(self) -> None:
         """Write down what has moved where and what is deleted, for all folders that are suspected or not listed.
@@ -105,7 +102,7 @@ class Missed:
         for lack in lacks:
             unsettled.setdefault(lack.key, set()).update(self._write(lack, held=lack.key in withheld))
         for folder in doubtful:
-            self._end(folder.key, unsettled.get(folder.key, ()), withheld[folder.key])
+            self._end(folder.key, unsettled.get(folder.key), withheld[folder.key])
 
     def _lacking(self, folder: Folder) -> Iterator[_Lack]:
         """The messages that the source has no more, a ledger row at a time; none when it can't be told."""
@@ -218,13 +215,14 @@ class Missed:
             self._commit(changed, operations)
         return lack.uids - moved - gone
 
-    def _end(self, key: str, unsettled: Collection[int], withheld: int) -> None:
-        """The folder has been looked into."""
+    def _end(self, key: str, unsettled: Collection[int] | None, withheld: int) -> None:
+        """The folder has been looked into; `unsettled` is None where it has lost nothing."""
         folder = self._rows[key].folder
-        missed = UidRanges(UidRanges.of(unsettled)[:RANGES_MOST])
-        now = replace(folder, suspected=False, missed=missed, withheld=withheld, planned_in=self.pass_no)
+        missed = UidRanges(UidRanges.of(unsettled or ())[:RANGES_MOST])
+        now = replace(folder, suspected=False, missed=missed, withheld=withheld, looked_in=self.pass_no)
+        now = replace(now, recount=folder.recount or unsettled is not None)
         if key in self._gone:
-            now = replace(now, gone=True, why=_GONE, flags_from=0)
+            now = gone_away(now, _GONE)
         if now != folder:
             self._commit({key: now}, [])
 

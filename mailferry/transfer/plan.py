@@ -14,7 +14,7 @@ from mailferry.imap.values import FolderStatus, ListedFolder
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts
 from mailferry.selection import EVERYTHING, Selection
-from mailferry.state.folders import Folder, Folders, folder_key
+from mailferry.state.folders import Folder, Folders, Versioned, folder_key
 from mailferry.state.jobs import FolderJob, MailboxJob, send_folder_job, send_mailbox_job
 from mailferry.state.ledger import Ledger
 from mailferry.state.mailboxes import Mailbox
@@ -25,8 +25,10 @@ from mailferry.transfer.deadline import Deadline
 from mailferry.transfer.ends import Ends
 from mailferry.transfer.epoch import (
     hides_messages,
+    loses_messages,
     new_epoch,
     selecting,
+    tells_losses,
     with_changed_flags,
     with_new_messages,
     with_suspicion,
@@ -41,6 +43,7 @@ from mailferry.transfer.missed import Missed
 from mailferry.transfer.reuse import reuses_uids
 from mailferry.transfer.sessions import Sessions
 from mailferry.transfer.target_check import TargetCheck
+from mailferry.transfer.unfinished import Unfinished, unfinished
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,7 @@ class Plans:
     queues: Queues
     plans: FolderPlans
     measures: Measures
+    unfinished: Unfinished
 
     def run(self, job: MailboxJob) -> None:
         """Plan the pass (once, however often the job is delivered) and enqueue its folder jobs."""
@@ -111,6 +115,10 @@ class Plans:
         """
         deadline = Deadline(self.passes.limits.chunk_seconds)
         with ExitStack() as interrupted, self.sessions.open(mailbox) as ends:
+            if left := rows.unfinished():
+                if not self.unfinished.settle(mailbox, ends, left, interrupted, deadline.passed):
+                    return False
+                rows.read()
             interrupted.callback(rows.mark)
             batch = self.passes.batches.get(mailbox.batch)
             plan = self.plans.plan(ends, mailbox, batch, rows.all(), deadline)
@@ -132,6 +140,9 @@ class Plans:
                 rows.write([folder for folder in found if folder])
                 if deadline.passed():
                     return False
+            if fewer := look.fewer(mappings, rows):
+                rows.read()
+                rows.write([replace(folder, suspected=True) for folder in rows.all() if folder.key in fewer])
             interrupted.pop_all()
             here = [mapping.source for mapping in mappings]
             roles = {folder.name: "" for folder in here} | source_roles(here, there)
@@ -179,6 +190,10 @@ class _Rows:
     def all(self) -> list[Folder]:
         """Every folder as it is now."""
         return list(self._now.values())
+
+    def unfinished(self) -> list[Versioned]:
+        """Folders that an interrupted pass has left with something to settle."""
+        return [found for found in self._read.values() if unfinished(found.folder, self._mailbox.source_id)]
 
     def get(self, listed: ListedFolder) -> Folder | None:
         """What is known of a folder; None when it is new."""
@@ -240,6 +255,24 @@ class _Look:
         known = name in self.listed_there
         there = (self.listed_there[name] or self.ends.target.status(name)) if known else _JUST_CREATED
         return replace(new_epoch(folder, status, there), source=self.mailbox.source_id, target_name=name)
+
+    def fewer(self, mappings: Sequence[Mapping], rows: _Rows) -> set[str]:
+        """The keys of folders that have lost messages since they were planned.
+
+        Statuses are told one after the other. What has moved on to a folder that was planned later is new there, and
+        would go over again, were it not missed where it was: so all are counted once more where anything is new.
+        """
+        found = [(mapping.source, rows.get(mapping.source)) for mapping in mappings if not mapping.excluded]
+        new = {folder.key for _, folder in found if folder and folder.todo}
+        settled = [(listed, one) for listed, one in found if one and tells_losses(one) and new - {one.key}]
+        settled = [(listed, one) for listed, one in settled if one.looked_in != self.mailbox.pass_no]
+        if not settled:
+            return set()
+        at_once = any(listed.status for listed, _ in settled)
+        source, everybodys = self.ends.source, bool(self.mailbox.user_root)
+        now = {listed.name: listed for listed in source.folders(everybodys=everybodys)} if at_once else {}
+        told = ((self._status(now.get(old.name, replace(old, status=None)), folder), folder) for old, folder in settled)
+        return {folder.key for status, folder in told if status and loses_messages(folder, status)}
 
     def _lives_on(self, folder: Folder, status: FolderStatus) -> bool:
         """Whether the folder's UIDs still mean the same messages."""

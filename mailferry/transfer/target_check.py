@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mailferry.errors import Busy, LoginRefused, MailferryError, Transient
+from mailferry.errors import Busy, LoginInDoubt, LoginRefused, MailferryError, Transient
 from mailferry.state.mailboxes import Mailbox, Mailboxes
 from mailferry.target.mailbox_facts import SIDE, Cause, MailboxFacts, explained, let_in, turned_away
 from mailferry.target.preflight import Preflight
@@ -70,8 +70,8 @@ class TargetCheck:
     def explained(self, mailbox: Mailbox, error: MailferryError) -> MailferryError:
         """A refused login at the target in the words of what Graph knows; any other error as it is.
 
-        What may be an outage, or concerns the app and not the mailbox, comes as `Busy`: it is waited for, however long
-        it takes. A user principal name that has changed is written down for the next login.
+        What concerns the app and not the mailbox comes as `Busy`, what may be an outage as `LoginInDoubt`: that is
+        waited for, however long it takes. A user principal name that has changed is written down for the next login.
         """
         if self.preflight is None or not isinstance(error, LoginRefused) or error.side != SIDE:
             return error
@@ -79,7 +79,7 @@ class TargetCheck:
             return Busy(SIDE, error.cause, error.remedy, APP_SECONDS)
         found = self._with_facts(self.preflight, mailbox, error)
         if found.retry and isinstance(found, LoginRefused) and turned_away(error) and not self._others_get_in(mailbox):
-            return Busy(SIDE, found.cause, found.remedy, found.delay)
+            return LoginInDoubt(SIDE, found.cause, found.remedy, found.delay)
         return found
 
     def _with_facts(self, preflight: Preflight, mailbox: Mailbox, error: LoginRefused) -> MailferryError:

@@ -25,11 +25,10 @@ class Cut:
 
 
 class Windows:
-    """Walks down `todo` in the examined source folder, and cuts what it finds into windows; `dated`: with dates."""
+    """Walks down `todo` in the examined source folder, and cuts what it finds into windows."""
 
-    def __init__(self, source: SourceMailbox, most_messages: int, most_bytes: int, *, dated: bool = False) -> None:
+    def __init__(self, source: SourceMailbox, most_messages: int, most_bytes: int) -> None:
         self._source = source
-        self._dated = dated
         self._most_messages = most_messages
         self._most_bytes = most_bytes
 
@@ -42,7 +41,7 @@ class Windows:
         for first, last in reversed(todo):
             while first <= last:
                 low = max(first, last - step + 1)
-                found = self._source.sizes(low, last, dated=self._dated)
+                found = self._source.sizes(low, last, dated=True)
                 yield list(self._cut(found, low, last))
                 last = low - 1
                 if len(found) < _ENOUGH:

@@ -22,6 +22,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     "copy_chunk": {"type": "queueTrigger", "queueName": "folder-jobs"},
     "poisoned_mailbox_job": {"type": "queueTrigger", "queueName": "mailbox-jobs-poison"},
     "poisoned_folder_job": {"type": "queueTrigger", "queueName": "folder-jobs-poison"},
+    "poisoned_batch_job": {"type": "queueTrigger", "queueName": "batch-jobs-poison"},
     "poisoned_plan_job": {"type": "queueTrigger", "queueName": "plan-jobs-poison"},
     "send_test_message": {
         "type": "httpTrigger",
@@ -31,6 +32,7 @@ GOLDEN: dict[str, dict[str, object]] = {
     },
     "test_message": {"type": "httpTrigger", "route": "domains/{domain}/test-message", "methods": ["GET"]},
     "work_on_plan": {"type": "queueTrigger", "queueName": "plan-jobs"},
+    "work_on_batch": {"type": "queueTrigger", "queueName": "batch-jobs"},
     "plans": {"type": "httpTrigger", "route": "plans", "authLevel": "FUNCTION", "methods": ["GET"]},
     "plan": {"type": "httpTrigger", "route": "plans/{plan}", "authLevel": "FUNCTION", "methods": ["GET"]},
     "operate_plan": {"type": "httpTrigger", "route": "plans/{plan}/{operation}", "methods": ["POST"]},

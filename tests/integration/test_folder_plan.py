@@ -62,6 +62,17 @@ def test_the_plan_is_shown_before_anything_is_copied_and_then_carried_out(
     assert arrived == {"INBOX": 1, "Lists": 2, "Bills/2019": 1}
 
 
+def test_a_mailbox_of_which_the_options_leave_out_all_does_not_look_like_an_empty_one(
+    engine: Engine, source_server: Dovecot, user: str
+) -> None:
+    fill_user(source_server, user, [simple(1), simple(2, "Lists")])
+    engine.drop("batch", csv_of(user), json.dumps({"include_folders": ["List"]}))
+    engine.run()
+    why = "All its folders are left out, as folders.csv says of each. 0 messages are in the target."
+    assert engine.line("batch").status is Status.SYNCED
+    assert engine.line("batch").why.startswith(why)
+
+
 def test_the_report_has_every_folder_with_its_target_and_why(engine: Engine, source_server: Dovecot, user: str) -> None:
     fill_user(source_server, user, [simple(1), simple(2, "Lists/a"), simple(3, "Lists/a"), simple(4, "Old")])
     engine.drop("batch", csv_of(user) + f"nobody@x.y,nobody-{user},wrong\n", json.dumps(OPTIONS))

@@ -74,6 +74,24 @@ def test_each_message_goes_over_once_into_the_folder_its_labels_rank_first(langu
         assert b"\xc4rger" not in b"".join(found.target.names(USER))
 
 
+@pytest.mark.parametrize("language", [ENGLISH, GERMAN], ids=["English", "German"])
+def test_chats_which_all_mail_lacks_go_over_and_a_label_beside_them_stays_a_label(language: Language) -> None:
+    with world(language) as found:
+        label = f"{language.top.decode()}/mine"
+        found.store.open_account(USER, label, "Work")
+        found.put("labelled", label)
+        found.put("work", "Work", label)
+        found.store.chat(USER, b"Subject: said\r\nMessage-ID: <1@chat>\r\n\r\nHi\r\n")
+        found.drop()
+        assert found.run().counts.copied == 3
+        top = language.top.decode()
+        assert found.there() == {f"{top}/Chats": ["said"], f"{top}/mine": ["labelled", "work"]}
+        assert labels_of(found) == [("work", label, "Work")]
+        found.store.chat(USER, b"Subject: said later\r\nMessage-ID: <2@chat>\r\n\r\nHi\r\n")
+        assert found.next_pass().counts.copied == 4
+        assert found.there()[f"{top}/Chats"] == ["said", "said later"]
+
+
 def test_a_label_that_changes_between_passes_copies_nothing_again() -> None:
     with world() as found:
         found.store.open_account(USER, "Work")

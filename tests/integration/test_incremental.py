@@ -210,10 +210,10 @@ def test_a_new_life_of_the_uids_records_its_modseq(source_server: Dovecot, targe
 @pytest.mark.parametrize(
     ("told", "asked"),
     [
-        (lambda _: None, {b"STATUS": 2}),
-        (lambda status: replace(status, uidnext=status.uidnext - 1), {b"EXAMINE": 2}),
-        (lambda status: replace(status, uidvalidity=0), {b"EXAMINE": 2}),
-        (lambda status: replace(status, uidnext=0), {b"EXAMINE": 2}),
+        (lambda _: None, {b"LIST": 1, b"STATUS": 2 + 1}),
+        (lambda status: replace(status, uidnext=status.uidnext - 1), {b"LIST": 2, b"EXAMINE": 2 + 1}),
+        (lambda status: replace(status, uidvalidity=0), {b"LIST": 2, b"EXAMINE": 2 + 1}),
+        (lambda status: replace(status, uidnext=0), {b"LIST": 2, b"EXAMINE": 2 + 1}),
     ],
     ids=["none", "UIDNEXT from before", "no UIDVALIDITY", "no UIDNEXT"],
 )
@@ -238,7 +238,7 @@ def test_a_status_that_cannot_be_right_is_not_relied_on(
     commands.clear()
     engine.services.sync.run()
     engine.step()
-    assert commands.verbs("source") == {b"LIST": 1, **asked}
+    assert commands.verbs("source") == asked  # the folder without new mail is counted again at the end
     engine.run()
     assert_migrated(source_server, target_server, user)
     assert engine.line("batch").counts.copied == 5

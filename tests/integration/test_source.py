@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import imaplib
-import random
 import socket
 import ssl
 import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -28,12 +23,11 @@ from mailferry.errors import (
 )
 from mailferry.imap.connection import Connection
 from mailferry.imap.dates import instant_of
-from mailferry.imap.values import Login, MessageSize, Security, Server
+from mailferry.imap.values import Login, MessageSize, Security
 from mailferry.imap.wire import Wire
 from mailferry.source.mailbox import SourceMailbox
 from tests.support.dovecot import Dovecot
-
-PLAIN = b"Message-ID: <%d@example.test>\r\nSubject: number %d\r\nDate: Mon, 5 Jan 2009 10:00:00 +0100\r\n\r\nHello\r\n"
+from tests.support.source import PLAIN, Filler, bodies, server_of
 
 #: What Dovecot stores as it is; bare LF and NUL it changes by itself.
 ODD_MESSAGES = {
@@ -52,37 +46,6 @@ ODD_MESSAGES = {
 PASSWORDS = {"quotes": 'q"u\\o te ', "umlauts": "pässwörd", "cjk": "日本 {5}", "wild": "%*()[]", "long": "x" * 500}
 
 
-def server_of(dovecot: Dovecot, security: Security = Security.NONE) -> Server:
-    port = dovecot.tls_port if security is Security.SSL else dovecot.port
-    return Server("source", dovecot.host, port, security, timeout=10)
-
-
-class Filler:
-    """Puts messages where a test wants them, without Mailferry."""
-
-    def __init__(self, dovecot: Dovecot, user: str) -> None:
-        self._session = imaplib.IMAP4(dovecot.host, dovecot.port)
-        self._session.login(user, dovecot.users_password)
-
-    def append(self, folder: str, body: bytes, flags: str = "", date: str = "05-Jan-2009 10:00:00 +0530") -> None:
-        command = f'F1 APPEND "{folder}" ({flags}) "{date}" {{{len(body)}+}}\r\n'.encode()
-        self._session.send(command + body + b"\r\n")
-        while not (line := self._session.readline()).startswith(b"F1 "):
-            pass
-        assert line.startswith(b"F1 OK"), line
-
-    def create(self, folder: str) -> None:
-        assert self._session.create(f'"{folder}"')[0] == "OK"
-
-    def expunge(self, folder: str, numbers: str) -> None:
-        self._session.select(f'"{folder}"')
-        self._session.store(numbers, "+FLAGS", "\\Deleted")
-        self._session.expunge()
-
-    def close(self) -> None:
-        self._session.logout()
-
-
 @pytest.fixture
 def filler(source_server: Dovecot, user: str) -> Iterator[Filler]:
     filler = Filler(source_server, user)
@@ -94,10 +57,6 @@ def filler(source_server: Dovecot, user: str) -> Iterator[Filler]:
 def source(source_server: Dovecot, user: str) -> Iterator[SourceMailbox]:
     with SourceMailbox.open(server_of(source_server), Login(user, source_server.users_password)) as mailbox:
         yield mailbox
-
-
-def bodies(source: SourceMailbox, uids: Sequence[int]) -> dict[int, bytes]:
-    return {message.uid: bytes(message.body) for message in source.messages(uids)}
 
 
 def test_folders_come_without_the_prefix_and_readable(source: SourceMailbox, filler: Filler) -> None:
@@ -214,91 +173,6 @@ def test_reading_changes_nothing_and_sends_only_what_reads(
     reading = {b"LIST", b"STATUS", b"EXAMINE", b"UID SEARCH", b"UID FETCH"}
     assert verbs <= {b"LOGIN", b"CAPABILITY", b"ID", b"NAMESPACE", b"LOGOUT", *reading}
     assert all(b"BODY[" not in command for command in sent)
-
-
-@pytest.fixture(scope="module")
-def compressing_server() -> Iterator[Dovecot]:
-    with Dovecot(extra="protocol imap {\n  mail_plugins = imap_zlib\n}") as dovecot:
-        yield dovecot
-
-
-def test_a_deflated_session_reads_the_same(compressing_server: Dovecot, user: str) -> None:
-    filler = Filler(compressing_server, user)
-    sent = {uid: PLAIN % (uid, uid) + random.Random(uid).randbytes(20_000).hex().encode() for uid in range(1, 60)}
-    sent[60] = PLAIN % (60, 60) + b"y" * 3_000_000
-    for body in sent.values():
-        filler.append("INBOX", body)
-    filler.close()
-    with SourceMailbox.open(server_of(compressing_server), Login(user, compressing_server.users_password)) as source:
-        source.examine(b"INBOX")
-        plain = bodies(source, list(sent))
-        source._connection.compress()
-        source.examine(b"INBOX")
-        assert len(source.sizes(1, 99)) == len(sent)
-        assert bodies(source, list(sent)) == plain == sent
-
-
-class SlowLine:
-    """A relay for one connection over which the server's bytes come at `rate` a second; `passed` counts them."""
-
-    def __init__(self, dovecot: Dovecot, rate: float) -> None:
-        self._listener = socket.create_server((dovecot.host, 0))
-        self._server = (dovecot.host, dovecot.port)
-        self._rate = rate
-        self._threads = [threading.Thread(target=self._relay)]
-        self.port = self._listener.getsockname()[1]
-        self.passed = 0
-
-    def __enter__(self) -> Self:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
-
-    def _relay(self) -> None:
-        with self._listener.accept()[0] as client, socket.create_connection(self._server) as server:
-            up = threading.Thread(target=self._carry_up, args=(client, server))
-            self._threads.append(up)
-            up.start()
-            while piece := server.recv(16_384):
-                time.sleep(len(piece) / self._rate)
-                client.sendall(piece)
-                self.passed += len(piece)
-            up.join()
-
-    @staticmethod
-    def _carry_up(client: socket.socket, server: socket.socket) -> None:
-        while piece := client.recv(16_384):
-            server.sendall(piece)
-        server.shutdown(socket.SHUT_WR)
-
-
-def test_over_a_slow_line_a_session_becomes_deflated_by_itself_and_on_loopback_it_does_not(
-    compressing_server: Dovecot, user: str
-) -> None:
-    body = PLAIN % (1, 1) + random.Random(1).randbytes(1_000_000).hex().encode()
-    filler = Filler(compressing_server, user)
-    filler.append("INBOX", body)
-    filler.close()
-    login = Login(user, compressing_server.users_password)
-    with SourceMailbox.open(server_of(compressing_server), login) as source:
-        source.examine(b"INBOX")
-        for _ in range(5):
-            assert bodies(source, [1]) == {1: body}
-        assert source._connection.has("COMPRESS=DEFLATE")
-    line = SlowLine(compressing_server, rate=3e6)
-    server = replace(server_of(compressing_server), port=line.port)
-    with line, SourceMailbox.open(server, login) as source:
-        source.examine(b"INBOX")
-        for _ in range(2):
-            assert bodies(source, [1]) == {1: body}
-        before = line.passed
-        assert before > 2 * len(body)
-        assert bodies(source, [1]) == {1: body}
-        assert line.passed - before < 0.7 * len(body)
 
 
 def test_a_missing_folder_is_gone(source: SourceMailbox) -> None:

@@ -13,9 +13,10 @@ from mailferry.imap.values import Login, Message, Security, Server
 from mailferry.source.mailbox import SourceMailbox
 from mailferry.target.mailbox import TargetMailbox
 from mailferry.target.profile import Profile
-from tests.integration.test_source import ODD_MESSAGES, PLAIN, server_of
+from tests.integration.test_source import ODD_MESSAGES
 from tests.support.append import append
 from tests.support.dovecot import Dovecot
+from tests.support.source import PLAIN, server_of
 
 DATE = "05-Jan-2009 10:00:00 +0530"
 

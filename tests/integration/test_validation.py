@@ -32,7 +32,7 @@ def test_a_mailbox_is_measured_and_nothing_is_created_or_copied(capabilities: tu
         here.drop(options='{"validate": true, "exclude_folders": ["Sent"]}')
         line = here.engine.line("batch")
         assert (line.status, line.passes, line.counts.messages) == (Status.STOPPED, 1, 0)
-        assert line.why == "Validated: 3 messages in 2 folders. Nothing is copied yet."
+        assert line.why == "Validated: 3 messages in 2 folders. Nothing was copied."
         assert "start" in line.remedy
         assert here.untouched
         assert Folders(here.engine.storage).all(line.mailbox) == []

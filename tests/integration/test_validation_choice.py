@@ -68,8 +68,8 @@ def test_a_pattern_that_fits_no_folder_is_told_with_the_one_that_was_meant() -> 
         assert "Correct the pattern" in row["remedy"]
         told = [one for one in here.page()["advice"] if one["about"] == "Patterns that fit no folder"]
         words = ("Projcts", "Lists", "Nowhere", "Junk")
-        named = [[word for word in words if word in one["cause"]] for one in told]
-        assert named == [["Lists"], ["Projcts"], ["Nowhere"]]
+        named = [next(word for word in words if word in one["cause"]) for one in told]
+        assert named == ["Lists", "Projcts", "Nowhere"]
         here.ask(Operation.START)
         line = here.engine.line("batch")
         assert line.status is Status.SYNCED

@@ -6,7 +6,6 @@ Messages come back when their workers are killed, jobs are delivered twice, time
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from mailferry.model import COMPLETED, MailboxLine, Status
 from mailferry.settings import read_settings
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
-from mailferry.transfer import chunk, folder_copy, plan, windows
+from mailferry.transfer import chunk, doubt, folder_copy, plan, windows
 from mailferry.transfer.deadline import Deadline
 from tests.property.endings import assert_closed, assert_completed
 from tests.property.letters import LARGEST, Letter, kills, number_of, refuses
@@ -77,6 +76,8 @@ class World:
         self._together = {event.job: event for event in events if isinstance(event, Together)}
         self._short = {event.chunk: event.looks for event in events if isinstance(event, Short)}
         self._harmed = False
+        #: What users do when a worker has been killed, or all were stopped, before anybody goes on with the work.
+        self.on_end: Callable[[], None] = lambda: None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -132,6 +133,7 @@ class World:
             if status in _OVER:
                 return
             if status is Status.STOPPED:
+                self.on_end()
                 self._operate(Operation.RESUME)
             elif status is None or status in COMPLETED:
                 if status:
@@ -225,6 +227,7 @@ class World:
             Worker(number, (queue, body), self._settings, engine.storage, engine.time, self._called).run()
         except Killed:
             self._tell(f"worker {number} is dead")
+            self.on_end()
 
     # What happens at calls to storage
 
@@ -332,7 +335,7 @@ class World:
         patch.setattr(windows, "_FIRST_STEP", self.scenario.step)
         patch.setattr(chunk, "Deadline", self._deadline)
         finish = self.servers[Side.TARGET].finish_left
-        patch.setattr(folder_copy, "time", SimpleNamespace(sleep=lambda _: finish(), perf_counter=time.perf_counter))
+        patch.setattr(doubt, "time", SimpleNamespace(sleep=lambda _: finish()))
 
     def _deadline(self, seconds: float) -> Deadline:
         with self._lock:

@@ -12,9 +12,11 @@ from mailferry.services import Services, make_services
 from mailferry.settings import read_settings
 from mailferry.state.batches import Batches
 from mailferry.state.jobs import (
+    BATCH_JOBS,
     FOLDER_JOBS,
     MAILBOX_JOBS,
     PLAN_JOBS,
+    read_batch_job,
     read_folder_job,
     read_mailbox_job,
     read_plan_job,
@@ -95,6 +97,8 @@ class Engine:
             self.services.chunks.run(read_folder_job(body))
         elif body := self.queues.take(PLAN_JOBS):
             self.services.planning.step(read_plan_job(body))
+        elif body := self.queues.take(BATCH_JOBS):
+            self.services.batch_work.run(read_batch_job(body))
         else:
             return False
         return True

@@ -66,7 +66,8 @@ def test_what_a_licence_does_not_hold_is_said(size: int, room: int, words: str) 
 def test_large_mailboxes_deserve_a_batch_of_their_own_unless_they_have_it() -> None:
     large = replace(PLAIN, bytes=10 * GB)
     assert "user1@x.y has 10 GB or more" in advised(PLAIN, large)["Large mailboxes"]
-    assert "a batch of its own" in for_mailbox(large)
+    assert "a batch of its own: remove it" in for_mailbox(large)  # an address belongs to one batch
+    assert "remove them (operation remove), and once gone drop them" in advised(PLAIN, large)["Large mailboxes"]
     assert "Large mailboxes" not in advised(large)
     many = advised(PLAIN, *[large] * 9)["Large mailboxes"]
     assert "user1@x.y, user2@x.y, user3@x.y, user4@x.y, user5@x.y and 4 more have" in many

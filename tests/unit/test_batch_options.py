@@ -102,8 +102,27 @@ def test_host_names_and_addresses_are_taken(host: str) -> None:
     assert read({"endpoint": {"host": host}}).endpoint.host == host
 
 
+def test_a_host_is_the_same_server_with_a_dot_at_its_end() -> None:
+    assert read({"endpoint": {"host": "IMAP.example.com.", "port": 993}}).endpoint.id == "imap.example.com:993"
+
+
 @pytest.mark.parametrize(
-    "host", ["", " ", "imaps://x", "x.example:993", "a b", "a..b", ".a", 7, None, "a" * 254, "a\nb", "a" * 250 + "!"]
+    "host",
+    [
+        "",
+        " ",
+        "imaps://x",
+        "x.example:993",
+        "a b",
+        "a..b",
+        ".a",
+        7,
+        None,
+        "x.example..",
+        "a" * 254,
+        "a\nb",
+        "a" * 250 + "!",
+    ],
 )
 def test_what_is_no_host_is_refused_by_its_path(host: object) -> None:
     assert cause({"endpoint": {"host": host}}).startswith("$.endpoint.host is ")

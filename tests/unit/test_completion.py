@@ -152,6 +152,9 @@ def test_one_that_waits_for_its_first_pass_keeps_its_place_and_has_two_passes(en
     engine = batch_of_three()
     run(engine, COMPLETE, B)
     assert box(engine, B).why == "Waiting for its turn. It is completed afterwards."
+    run(engine, PAUSE, B)
+    run(engine, RESUME, B)
+    assert box(engine, B).why == "Waiting for its turn. Resumed on request. It is completed afterwards."
     passes(engine).finish(box(engine, A))
     assert jobs(engine) == [(mailbox_id(B), 1)]
     first = begin(engine, B)
@@ -233,7 +236,7 @@ def test_a_stop_calls_the_completion_off_and_a_pause_only_delays_it(engine: Engi
 def test_a_completion_that_was_cut_off_is_finished_by_the_next(engine: Engine) -> None:
     with patch.object(Admission, "wait", side_effect=ConnectionError), pytest.raises(ConnectionError):
         run(engine, COMPLETE)
-    assert run(engine, COMPLETE).changed == 0
+    assert run(engine, COMPLETE).changed == 3
     assert jobs(engine) == [(mailbox_id(A), 2)]
 
 

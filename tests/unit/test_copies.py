@@ -75,3 +75,10 @@ def test_the_partitions_read_last_are_kept() -> None:
     for partition in ("p", "q", "q", "p"):
         copied.read(partition, 0)
     assert len(parsed.keys) == 6
+
+
+def test_a_copy_of_some_columns_has_nothing_else(storage: Storage) -> None:
+    partition = uuid.uuid4().hex
+    storage.tables.commit("copied", partition, [Upsert("row|a", {"n": 1, "more": "x"})])
+    copied = Copies(storage.tables, "copied", "row|", lambda row: dict(row.values), 100, ("n",))
+    assert copied.read(partition, 0) == {"row|a": {"n": 1}}

@@ -378,7 +378,18 @@ def test_any_bytes_are_read_into_distinct_addresses_or_refused(data: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [(" Anna@X.org ", "anna@x.ORG"), ("jo\u0308rg@x.org", "JÖRG@x.org"), ("ß@x.org", "SS@x.org")]
+    ("one", "other"),
+    [
+        (" Anna@X.org ", "anna@x.ORG"),
+        ("jo\u0308rg@x.org", "JÖRG@x.org"),
+        ("ß@x.org", "SS@x.org"),
+        ("anna@Bücher.de", "anna@XN--bcher-kva.de"),
+        ("anna@bu\u0308cher.de", "anna@bücher.de"),
+    ],
 )
 def test_addresses_are_compared_without_case_spaces_and_unicode_form(one: str, other: str) -> None:
     assert address_key(one) == address_key(other)
+
+
+def test_domains_that_differ_in_the_dns_are_different() -> None:
+    assert address_key("anna@straße.de") != address_key("anna@strasse.de")

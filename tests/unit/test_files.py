@@ -85,6 +85,9 @@ def test_options_that_intake_would_refuse_are_refused_at_once_and_not_put_there(
     assert "$.priority" in refused.json()["error"]
     assert "nobody.json" in refused.json()["error"]
     assert refused.json()["remedy"]
+    for times in ('{"complete_after": "2020-01-01T00:00Z"}', '{"messages_after": "2999-01-01"}'):
+        refused = call(app, "PUT", "files/berlin.json", times)
+        assert (refused.status_code, "_after is 2" in refused.json()["error"]) == (400, True)
     assert list(engine.storage.blobs.list("batches")) == []
 
 

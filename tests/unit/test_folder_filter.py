@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailferry.imap.values import ListedFolder
 from mailferry.transfer.folder_map import Wishes, map_folders
 from mailferry.transfer.name_rules import EXCHANGE, PLAIN
 from tests.support.folder_lists import (
@@ -39,6 +40,45 @@ def test_folders_are_taken_or_left_by_pattern(include: list[str], exclude: list[
     mappings = map_folders(source, [], EXCHANGE, Wishes(include, exclude))
     assert ["/".join(mapping.source.path) for mapping in mappings if not mapping.excluded] == kept
     assert all(mapping.why for mapping in mappings)
+
+
+GMAIL = [
+    folder("INBOX"),
+    folder("[Google Mail]/Papierkorb", "\\trash"),
+    folder("[Google Mail]/Spam", "\\junk"),
+    folder("Trash talk"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "pattern", "left_out"),
+    [
+        (listed("Trash", "Trash/2019", "Spam"), "Deleted Items", ["Trash", "Trash/2019"]),
+        (listed("Gelöschte Objekte", "Spam"), "deleted  items", ["Gelöschte Objekte"]),
+        (listed("Deleted Items", "Trash"), "Papierkorb", ["Deleted Items"]),
+        (listed("Junk-E-Mail", "Trash"), "Junk Email", ["Junk-E-Mail"]),
+        (listed("Junk", "Spam"), "Spam", ["Spam"]),
+        (listed("Sent", "Gesendet/2019"), "Gesendet", ["Gesendet/2019"]),
+        (listed("INBOX/Trash", "Work/Trash"), "Corbeille", ["INBOX/Trash"]),
+        (listed("Trash", "Work"), "Work/Deleted Items", []),
+        (listed("Trash"), "INBOX/Papierkorb", ["Trash"]),
+        (listed("Trash"), "Deleted*", []),
+        (listed("Work"), "Deleted Items", []),
+        (listed("INBOX", "Work"), "Posteingang", ["INBOX"]),
+        (listed("INBOX", "Posteingang"), "Posteingang", ["Posteingang"]),
+        (GMAIL, "[Gmail]/Trash", ["[Google Mail]/Papierkorb"]),
+        (GMAIL, "[Gmail]/Bin", ["[Google Mail]/Papierkorb"]),
+        (GMAIL, "Junk Email", ["[Google Mail]/Spam"]),
+    ],
+)
+def test_a_usual_name_means_the_folder_of_its_role_unless_a_folder_is_called_so(
+    source: list[ListedFolder], pattern: str, left_out: list[str]
+) -> None:
+    excluding = map_folders(source, EXCHANGE_FOLDERS, EXCHANGE, Wishes(exclude=[pattern]))
+    assert sorted("/".join(mapping.source.path) for mapping in excluding if mapping.excluded) == left_out
+    assert {mapping.why for mapping in excluding if mapping.excluded} <= {f"It is excluded by “{pattern}”."}
+    including = map_folders(source, EXCHANGE_FOLDERS, EXCHANGE, Wishes(include=[pattern]))
+    assert sorted("/".join(mapping.source.path) for mapping in including if not mapping.excluded) == left_out
 
 
 def test_a_filter_never_moves_a_folder_elsewhere() -> None:

@@ -1,99 +1,25 @@
-"""The simulated IMAP server is as exact as a real one, and goes wrong exactly when it was told to."""
+"""The simulated IMAP server is as exact as a real one."""
 
 from __future__ import annotations
 
 import re
-import socket
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import pytest
 
-from mailferry.errors import Busy, ConnectionLost, FolderGone
-from mailferry.imap.values import Login, Security, Server
-from mailferry.source.mailbox import SourceMailbox
-from mailferry.target.mailbox import TargetMailbox
+from mailferry.errors import Busy
 from tests.support.compare import differences, mailbox_of
 from tests.support.imap_sim import (
     BARE,
     RICH,
-    At,
     Behaviour,
-    Bye,
-    Cut,
-    CutUnanswered,
-    CutWithin,
-    Fault,
-    Faults,
     SimServer,
-    Stall,
     Store,
     contents,
 )
+from tests.support.imap_sim.clients import ANN, BODY, DATE, Raw, filled, source_at, target_at, without
 from tests.support.imap_sim.commands import COMMANDS
 from tests.support.imap_sim.protocol import Arguments
 from tests.support.imap_sim.session import Answer, Command, Session, State
-
-ANN = "ann@example.test"
-BODY = b"Message-ID: <1@x>\r\nSubject: a\r\n b\r\n\r\nbare \r, bare \n, \xff, \0, no end"
-DATE = '"01-Feb-2024 10:00:00 +0530"'
-
-
-def without(*capabilities: str) -> tuple[str, ...]:
-    return tuple(capability for capability in RICH if capability not in capabilities)
-
-
-def source_at(server: SimServer, timeout: float = 5.0) -> SourceMailbox:
-    return SourceMailbox.open(
-        Server("source", server.host, server.port, Security.NONE, timeout=timeout), Login(ANN, "pw")
-    )
-
-
-def target_at(server: SimServer) -> TargetMailbox:
-    return TargetMailbox.open(Server("target", server.host, server.port, Security.NONE, timeout=5.0), Login(ANN, "pw"))
-
-
-def filled(count: int = 3, folder: bytes = b"INBOX") -> Store:
-    store = Store()
-    for number in range(1, count + 1):
-        store.add(ANN, folder, b"Subject: %d\r\n\r\n%b" % (number, BODY))
-    return store
-
-
-class Raw:
-    """A client that says what it is told to say."""
-
-    def __init__(self, server: SimServer, *, logged_in: bool = True) -> None:
-        self._socket = socket.create_connection((server.host, server.port), timeout=5)
-        self._lines = self._socket.makefile("rb")
-        self.greeting = self.line()
-        if logged_in:
-            assert b"OK" in self.ask(b"LOGIN %b pw" % ANN.encode())[-1]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._lines.close()
-        self._socket.close()
-
-    def say(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def line(self) -> bytes:
-        """The next line without its end; empty when the connection has ended."""
-        return self._lines.readline().removesuffix(b"\r\n")
-
-    def ask(self, command: bytes) -> list[bytes]:
-        """Send a command with the tag `t`; every line up to its completion, a `+`, or the end of the connection."""
-        self.say(b"t " + command + b"\r\n")
-        lines = [self.line()]
-        while lines[-1].startswith(b"*"):
-            lines.append(self.line())
-        return [line.removeprefix(b"t ") for line in lines]
 
 
 @pytest.mark.parametrize("capabilities", [BARE, RICH], ids=["bare", "rich"])
@@ -287,113 +213,6 @@ def test_folders_are_made_with_those_above_them() -> None:
         assert server.store.names(ANN) == [b"INBOX", b"Projekte", b"Projekte/Gr&APYA3w-e"]
         with Raw(server) as raw:
             assert raw.ask(b"CREATE Projekte")[-1].startswith(b"NO [ALREADYEXISTS]")
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (Cut(), "was cut"),
-        (CutUnanswered(), "was cut"),
-        (CutWithin(100), "was cut"),
-        (Bye("So long."), "So long"),
-        (Stall(60), "did not answer"),
-    ],
-)
-def test_a_fault_hits_the_command_it_was_meant_for(fault: Fault, words: str) -> None:
-    at = At(2, fault, verb="UID FETCH")
-    with SimServer(filled(), faults=Faults(at)) as server:
-        with source_at(server, timeout=0.3) as source:
-            source.examine(b"INBOX")
-            assert len(source.sizes(1, 3)) == 3
-            assert server.faults.happened == []
-            with pytest.raises(ConnectionLost, match=words):
-                list(source.messages([1, 2, 3]))
-        with source_at(server) as source:
-            source.examine(b"INBOX")
-            assert len(list(source.messages([1, 2, 3]))) == 3
-    assert server.faults.happened == [at]
-
-
-@pytest.mark.parametrize(("fault", "stored"), [(Cut(), 0), (Bye(), 0), (CutUnanswered(), 1), (CutWithin(7), 1)])
-def test_a_cut_append_is_stored_or_not_as_the_fault_says(fault: Fault, stored: int) -> None:
-    with SimServer(Store(), faults=Faults(At(1, fault, "APPEND", connection=2))) as server, Raw(server) as first:
-        with Raw(server) as second:
-            second.ask(b"SELECT INBOX")
-            answer = second.ask(b"APPEND INBOX {1+}\r\nx")
-        assert len(server.store.messages(ANN, b"INBOX")) == stored
-        assert first.ask(b"APPEND INBOX {1+}\r\ny")[-1].startswith(b"OK")
-    expected: dict[Fault, list[bytes]] = {
-        Bye(): [b"* BYE Server shutting down.", b""],
-        CutUnanswered(): [b"* 1 EXISTS", b""],
-        CutWithin(7): [b"* 1 EXI", b""],
-    }
-    assert answer == expected.get(fault, [b""])
-
-
-@pytest.mark.parametrize(
-    ("change", "left"),
-    [
-        (lambda store: store.expunge(ANN, b"INBOX", 2), [1, 3]),
-        (lambda store: store.add(ANN, b"INBOX", BODY), [1, 2, 3]),
-        (lambda store: store.rename(ANN, b"INBOX", b"Old"), [1, 2, 3]),
-    ],
-    ids=["expunged", "arrived", "renamed"],
-)
-def test_a_test_can_change_the_mailbox_at_an_exact_moment(change: Callable[[Store], object], left: list[int]) -> None:
-    store = filled()
-    with SimServer(store) as server, source_at(server) as source:
-        source.examine(b"INBOX")
-        server.faults.before_command(1, lambda: change(store))
-        assert [message.uid for message in source.messages([1, 2, 3, 4])] == left
-
-
-def test_no_uid_is_told_under_a_uidvalidity_that_is_over() -> None:
-    store = filled()
-    with SimServer(store) as server:
-        server.faults.before_command(1, lambda: store.new_uidvalidity(ANN, b"INBOX"), verb="UID FETCH")
-        with source_at(server) as source:
-            before = source.examine(b"INBOX")
-            with pytest.raises(ConnectionLost, match="new UIDVALIDITY"):
-                source.sizes(1, 3)
-        with source_at(server) as source:
-            assert source.examine(b"INBOX").uidvalidity != before.uidvalidity
-            assert [bytes(one.body)[:10] for one in source.messages([1, 2, 3])] == [
-                b"Subject: 3",
-                b"Subject: 2",
-                b"Subject: 1",
-            ]
-            store.rename(ANN, b"INBOX", b"Old")
-            with pytest.raises(FolderGone):
-                source.examine(b"INBOX")
-
-
-def test_faults_count_for_themselves_and_come_in_their_order() -> None:
-    seen: list[str] = []
-    with SimServer(Store()) as server:
-        server.faults.before_command(3, lambda: seen.append("third of all"))
-        server.faults.before_command(2, lambda: seen.append("second NOOP"), verb="NOOP")
-        with Raw(server) as raw:
-            raw.ask(b"NOOP")
-            assert seen == []
-            raw.ask(b"NOOP")
-        assert seen == ["third of all", "second NOOP"]
-        server.faults.add(At(1, Cut()))
-        server.faults.before_command(1, lambda: seen.append("after the cut"))
-        with Raw(server, logged_in=False) as raw:
-            assert raw.ask(b"NOOP") == [b""]
-    assert seen == ["third of all", "second NOOP"]
-
-
-def test_what_fails_in_a_callback_fails_the_test() -> None:
-    def fail() -> None:
-        raise ConnectionError
-
-    server = SimServer(Store())
-    server.faults.before_command(1, fail)
-    with pytest.raises(ExceptionGroup) as caught, server, Raw(server, logged_in=False) as raw:
-        raw.ask(b"NOOP")
-    (failure,) = caught.value.exceptions
-    assert isinstance(failure.__cause__, ConnectionError)
 
 
 def test_another_kind_of_server_has_a_table_of_its_own() -> None:

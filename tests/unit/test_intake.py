@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
@@ -198,7 +198,15 @@ def test_a_batch_without_any_source_host_is_refused_naming_the_setting(engine: E
     assert len(engine.lines("batch")) == 1
 
 
-@pytest.mark.parametrize("name", ["sub/folder/b", "100% #1? ü~ [x]", "日本"])
+@pytest.mark.parametrize("name", ["sub/folder/b", "Plans/company", "a\\b"])
+def test_a_name_that_no_address_can_hold_makes_no_batch(engine: Engine, name: str) -> None:
+    engine.drop(name, csv_of("a@x.y"))
+    assert (csv_is_there(engine, name), jobs(engine), engine.lines(name)) == (True, [], {})
+    assert f"A batch can't be called {name}" in engine.report(name, "intake.csv")
+    assert "written plans/ and provision/" in engine.report(name, "intake.csv")
+
+
+@pytest.mark.parametrize("name", ["100% #1? ü~ [x]", "日本"])
 def test_a_batch_may_have_any_name_a_blob_may_have(engine: Engine, name: str) -> None:
     engine.drop(name, csv_of("a@x.y"))
     assert engine.lines(name).keys() == {"a@x.y"}
@@ -314,3 +322,28 @@ def test_no_message_may_be_wanted_that_is_larger_than_any_that_goes_over(engine:
     engine.drop("batch", csv_of(*users(1)), json.dumps({"largest_message": "1 MB"}))
     assert "$.largest_message" in engine.report("batch", "intake.csv")
     assert "1,000,000" in engine.report("batch", "intake.csv")
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "2204-06-01"])
+def test_a_day_that_is_still_to_come_would_leave_every_message_out_and_is_refused(engine: Engine, day: str) -> None:
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"messages_after": day}))
+    assert csv_is_there(engine)
+    assert f"$.messages_after is {day}, which is still to come" in engine.report("batch", "intake.csv")
+
+
+def test_today_is_no_day_to_come_anywhere_on_earth(engine: Engine) -> None:
+    engine.time.move_to(datetime(2100, 6, 1, 11, tzinfo=UTC))
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"messages_after": "2100-06-02"}))
+    assert not csv_is_there(engine)
+
+
+def test_options_that_were_refused_for_their_time_are_not_kept_for_the_next_csv(engine: Engine) -> None:
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"priority": 3}))
+    engine.drop("batch", csv_of(*users(1)), json.dumps({"complete_after": "2020-01-01T00:00Z"}))
+    assert csv_is_there(engine)
+    engine.storage.blobs.delete("batches", "batch.json")
+    engine.drop("batch", csv_of(*users(1)))
+    assert not csv_is_there(engine)
+    batch = Batches(engine.storage).get("batch")
+    assert batch is not None
+    assert batch.priority == 3

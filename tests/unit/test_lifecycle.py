@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from mailferry.errors import Busy, LoginRefused
+from mailferry.errors import Busy, LoginInDoubt, LoginRefused
 from mailferry.lifecycle.passes import Passes
 from mailferry.model import Counts, Endpoint, Status
 from mailferry.state.admission import Admission
+from mailferry.state.batches import Batches
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, FolderJob, MailboxJob, read_folder_job
 from mailferry.state.mailboxes import Mailbox, Mailboxes
@@ -76,6 +77,26 @@ def test_a_mailbox_that_waits_for_a_server_is_left_alone(engine: Engine) -> None
     assert engine.queues.depth(FOLDER_JOBS) == 0
 
 
+@pytest.mark.parametrize("at_work", [False, True])
+def test_who_waits_is_shown_as_waiting_though_its_worker_died_or_another_wrote_late(
+    engine: Engine, at_work: bool
+) -> None:
+    batches = Batches(engine.storage)
+    (queued,) = (line for line in batches.lines("batch") if line.mailbox != running(engine).id)
+    late = engine.lines("batch")[running(engine).address]
+    passes(engine).stumble(running(engine), Busy("target", "Throttled.", delay=5_000), progress=False)
+    batches.write_lines([late if at_work else replace(late, status=queued.status, why=queued.why)])
+    engine.services.watch.run()
+    line = engine.lines("batch")[running(engine).address]
+    assert (line.status, line.why) == (Status.SYNCING, "Throttled. Trying again in 5000 seconds (try 1).")
+
+
+def test_a_plan_that_succeeds_ends_the_wait_of_another_job_of_the_pass(engine: Engine) -> None:
+    passes(engine).stumble(running(engine), Busy("target", "Down.", delay=900), progress=False)
+    passes(engine).planned(running(engine), [])
+    assert running(engine).not_before is None
+
+
 def test_a_mailbox_that_was_admitted_but_never_planned_is_planned(engine: Engine) -> None:
     passes(engine).fail(running(engine).id, 1, "x", "y")
     engine.queues.messages.clear()
@@ -107,6 +128,23 @@ def test_growing_waits_end_in_failure_with_the_cause(engine: Engine) -> None:
 def test_progress_starts_the_count_of_tries_anew(engine: Engine) -> None:
     for _ in range(20):
         assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=True) == 15
+
+
+def test_hours_in_which_the_target_was_down_do_not_count_when_the_source_stumbles_once(engine: Engine) -> None:
+    for _ in range(20):
+        passes(engine).stumble(running(engine), Busy("target", "Throttled."), progress=False)
+    assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=False) == 15
+    assert "Busy. Trying again in 15 seconds (try 1 of 5)." in running(engine).why
+    passes(engine).stumble(running(engine), Busy("target", "Throttled."), progress=False)
+    assert passes(engine).stumble(running(engine), Busy("source", "Busy."), progress=False) == 30
+
+
+def test_logins_refused_while_it_might_have_been_an_outage_count_once_it_was_none(engine: Engine) -> None:
+    for _ in range(20):
+        assert passes(engine).stumble(running(engine), LoginInDoubt("target", "No."), progress=False)
+    refused = LoginRefused("target", "No.")
+    refused.retry = True
+    assert passes(engine).stumble(running(engine), refused, progress=False) is None
 
 
 def test_what_needs_a_person_fails_at_once(engine: Engine) -> None:

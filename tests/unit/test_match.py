@@ -6,8 +6,9 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.imap.values import Identity
-from mailferry.transfer.match import pair
+from mailferry.imap.values import Identity, MessageSize
+from mailferry.state.marks import pack_marks, unpack_marks
+from mailferry.transfer.match import pair, pair_by_date
 
 
 def identity(name: str, size: int = 100, received: int | None = 1_000, dated: int | None = 900) -> Identity:
@@ -64,3 +65,25 @@ def test_every_uid_is_used_once_and_as_many_are_matched_as_can_be(
     assert all(wanted[p.source].key == found[p.target].key for p in pairs)
     names = [name for name, _ in source], [name for name, _ in target]
     assert len(pairs) == sum(min(names[0].count(name), names[1].count(name)) for name in "abc")
+
+
+def test_a_message_of_which_only_size_and_date_are_known_is_found_by_its_date_and_among_equals_by_its_size() -> None:
+    sent = [MessageSize(1, 500, 1_000), MessageSize(2, 90, 1_000), MessageSize(3, 100, 2_000)]
+    there = [(7, identity("a", size=95)), (8, identity("b", size=600)), (9, identity("c", size=100, received=3_000))]
+    assert pair_by_date(sent, there, lambda _: True) == [(1, 8), (2, 7)]
+    assert pair_by_date(sent, there, lambda uid: uid == 2) == [(2, 7)]
+    assert pair_by_date(sent, [(6, identity("d", size=90)), *there], lambda _: False) == [(2, 6)]
+
+
+def test_a_message_without_a_date_is_not_found_by_it() -> None:
+    assert pair_by_date([MessageSize(1, 100)], [(7, identity("a", received=None))], lambda _: True) == []
+
+
+def test_a_double_is_found_once_by_its_date() -> None:
+    sent = [MessageSize(uid, 100, 1_000) for uid in (1, 2, 3)]
+    assert pair_by_date(sent, [(uid, identity("a")) for uid in (7, 8)], lambda _: False) == [(1, 7), (2, 8)]
+
+
+def test_marks_come_back_as_they_were() -> None:
+    told = [MessageSize(1, 0), MessageSize(2, 150 << 20, -1), MessageSize(2**32 - 1, 2**40, 2**40)]
+    assert list(unpack_marks(pack_marks(told)).values()) == [*told[:2], MessageSize(2**32 - 1, 2**32 - 1, 2**40)]

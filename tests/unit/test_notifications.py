@@ -125,6 +125,15 @@ def test_users_are_told_two_weeks_before_their_batch_starts_and_once(world: Worl
     assert len(world.sent) == 3
 
 
+def test_users_are_told_the_day_that_it_is_where_the_start_was_set(world: World) -> None:
+    day = (world.engine.time() + timedelta(days=5)).date()
+    for evening_in_the_west in ("20:00:00-05:00", "23:30:00-01:00"):
+        world.drop(start_after=f"{day}T{evening_in_the_west}", notify={"users": "dry-run"})
+        world.round()
+        assert f"this begins on {day}." in world.rows[0]["Text"]
+        assert f"{day + timedelta(days=1)}" in next(iter(world.engine.lines("sales").values())).why  # in UTC
+
+
 def test_users_hear_of_another_day_too_but_not_of_another_hour(world: World) -> None:
     start = world.engine.time().replace(hour=1, minute=0, second=0) + timedelta(days=5)
     for moment in (start, start + timedelta(hours=3), start + timedelta(days=2)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mailferry.intake.ingest import NO_BATCHES
 from mailferry.model import Status
 from mailferry.state.batches import Batches
 from mailferry.state.definitions import Definitions
+from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from tests.support.engine import Engine, csv_of, settings_for
 
 NOWHERE = ("127.0.0.1", 1)
@@ -47,6 +49,28 @@ def test_a_command_with_half_a_character_is_answered_and_taken_away(engine: Engi
     for path in ("berlin/command.json", "plans/city/command.json", "provision/new/command.json"):
         assert "half a character" in answer(engine, path)["error"]
         assert answer(engine, path)["remedy"]
+
+
+def test_the_ending_of_a_command_and_of_options_may_be_written_in_capitals(engine: Engine) -> None:
+    put(engine, "Berlin.JSON", '{"validate": true}')
+    engine.drop("Berlin", csv_of("anna@example.com"))
+    validated = Mailboxes(engine.storage).get(mailbox_id("anna@example.com"))
+    assert validated is not None
+    assert validated.validate
+    put(engine, "Berlin.Command.JSON", '{"operation": "pause"}')
+    engine.services.watch.run()
+    assert answer(engine, "Berlin/command.json")["changed"] == 1
+    assert left(engine) == ["Berlin.JSON"]
+
+
+def test_of_two_files_of_options_the_one_that_was_dropped_last_counts(engine: Engine) -> None:
+    for file, priority in (("berlin.JSON", 2), ("berlin.json", 3), ("berlin.Json", 4)):
+        put(engine, file, f'{{"priority": {priority}}}')
+        engine.time.move_to(engine.time() + timedelta(seconds=1))
+    engine.drop("berlin", csv_of("anna@example.com"))
+    found = Batches(engine.storage).get("berlin")
+    assert found is not None
+    assert found.priority == 4
 
 
 @pytest.mark.parametrize("mailboxes", ["null", "[]", '"anna@example.com"', "{}", "[null]"])

@@ -27,15 +27,15 @@ def world() -> World:
 
 
 def test_a_big_csv_is_measured_and_batches_are_proposed_and_none_is_started(world: World) -> None:
-    world.drop(start_after="2027-01-10T20:00:00Z", include_folders=["INBOX"])
+    world.drop(start_after="2027-01-10T20:00:00-05:00", include_folders=["INBOX"])
     assert world.engine.storage.blobs.info("batches", "plans/city.csv") is None
     assert SECRET not in world.everything()
     world.run()
     assert (world.stage(), len(world.asked)) == (Stage.PROPOSED, 150)
     found = world.json()
     assert [batch["batch"] for batch in found["batches"]] == ["city-1-pilot", "city-2-it", "city-3-sales"]
-    assert [batch["start_after"] for batch in found["batches"]] == ["2027-01-10T20:00:00Z"] + [
-        "2027-01-12T20:00:00Z"
+    assert [batch["start_after"] for batch in found["batches"]] == ["2027-01-11T01:00:00Z"] + [
+        "2027-01-13T01:00:00Z"
     ] * 2
     assert (found["measured"], found["messages"], found["failed"]) == (150, 150_000, 0)
     table = list(csv.DictReader(io.StringIO(world.report("plan.csv"))))
@@ -43,7 +43,7 @@ def test_a_big_csv_is_measured_and_batches_are_proposed_and_none_is_started(worl
     assert table[0]["Start"]
     assert float(table[0]["EstimatedHours"]) > 0.2
     assert world.json("batches/city-2-it.json") == {
-        "start_after": "2027-01-12T20:00:00Z",
+        "start_after": "2027-01-12T20:00:00-05:00",
         "include_folders": ["INBOX"],
         "priority": 5,
     }

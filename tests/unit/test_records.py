@@ -1,13 +1,17 @@
 """Records survive being rows."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 
-from mailferry.model import Counts, Status
+from mailferry.model import Counts, MailboxLine, Status
+from mailferry.state.batches import TABLE, Batches
 from mailferry.state.folders import Folder, Window
+from mailferry.state.memory import memory_storage
 from mailferry.state.records import from_values, to_values
+from mailferry.state.storage import Upsert
 from mailferry.state.uids import UidRange, UidRanges
 
 
@@ -52,3 +56,21 @@ def test_a_type_that_no_column_holds_is_refused() -> None:
 
     with pytest.raises(TypeError, match="No column holds a list"):
         to_values(Odd([1]))
+
+
+def test_a_line_leaves_out_what_is_as_usual_and_reads_the_same() -> None:
+    storage, now = memory_storage(), datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    plain = MailboxLine("b", "1", 2, "a@x.y", "a", Status.QUEUED, "", "", now, now)
+    full = replace(plain, mailbox="2", counts=Counts(5, 4), passes=1, last_synced=now, shredded=True, held="paused")
+    Batches(storage).write_lines([plain, full])
+    assert list(Batches(storage).lines("b")) == [plain, full]
+    written = [str(row.values["line"]) for row in storage.tables.rows(TABLE, "b")]
+    assert "shredded" not in written[0]
+    assert written[0].count('"') < written[1].count('"')
+
+
+def test_a_line_that_an_older_version_wrote_is_read() -> None:
+    storage, now = memory_storage(), datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    line = MailboxLine("b", "1", 2, "a@x.y", "a", Status.QUEUED, "", "", now, now)
+    storage.tables.commit(TABLE, "b", [Upsert("mailbox|1", {"line": json.dumps(to_values(line))})])
+    assert list(Batches(storage).lines("b")) == [line]

@@ -160,6 +160,7 @@ function ask(target, name, context, opener) {
 function outcome(operation, answer) {
   const left = Object.entries(answer.unchanged);
   return [
+    answer.left > 0 && notice("ready", `${some(answer.left, "mailbox is", "mailboxes are")} still to come.`, "It goes on by itself: you may close this."),
     notice(answer.changed ? "done" : "ready",
       answer.changed ? `${some(answer.changed, "mailbox", "mailboxes")} ${operation.done}.` : "Nothing had to be changed."),
     left.length > 0 && h("div", null, h("p", null, "Left as they were:"),

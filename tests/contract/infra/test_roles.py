@@ -73,6 +73,8 @@ APP = [
             "folder-jobs-poison",
             "plan-jobs",
             "plan-jobs-poison",
+            "batch-jobs",
+            "batch-jobs-poison",
         )
     ),
     # Where the platform moves events that the blob trigger gave up on.

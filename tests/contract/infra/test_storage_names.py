@@ -7,7 +7,7 @@ import re
 from mailferry.intake import ingest
 from mailferry.report import publish
 from mailferry.state import admission, batches, mailboxes, mx_changes, notices, plans
-from mailferry.state.jobs import FOLDER_JOBS, MAILBOX_JOBS, PLAN_JOBS
+from mailferry.state.jobs import BATCH_JOBS, FOLDER_JOBS, MAILBOX_JOBS, PLAN_JOBS
 from tests.support.bicep.declarations import ROOT
 from tests.support.bicep.variants import account, variant
 
@@ -38,11 +38,11 @@ def test_tables() -> None:
 
 
 def test_queues_and_their_poison_queues() -> None:
-    jobs = {MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS}
+    jobs = {MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS, BATCH_JOBS}
     assert said(r'^\w+_JOBS = "(.+)"') == jobs
     assert said(r'queue_name=f?"?([\w{}-]+)') == {
-        "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS",
-        "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison", "{PLAN_JOBS}-poison",
+        "MAILBOX_JOBS", "FOLDER_JOBS", "PLAN_JOBS", "BATCH_JOBS",
+        "{MAILBOX_JOBS}-poison", "{FOLDER_JOBS}-poison", "{PLAN_JOBS}-poison", "{BATCH_JOBS}-poison",
     }  # fmt: skip
     expected = jobs | {f"{queue}-poison" for queue in jobs}
     assert deployed("queueServices/queues") == expected | {_PLATFORM_QUEUE}

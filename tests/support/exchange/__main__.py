@@ -55,8 +55,8 @@ def main() -> None:
         print(f"Exchange Online, simulated, with {', '.join(one.upn for one in tenant)}.")
         print('For "Values" in local.settings.json:')
         print(json.dumps({**online.settings(), **online.environment()}, indent=2))
-        print("Ctrl+C ends it, and forgets everything.", flush=True)
         with suppress(KeyboardInterrupt):
+            print("Ctrl+C ends it, and forgets everything.", flush=True)
             threading.Event().wait()
         print(f"\n{tenant.figures}")
 

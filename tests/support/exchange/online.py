@@ -204,6 +204,10 @@ class ExchangeOnline:
     async def _stop_listening(self) -> int:
         """Returns how many connections were cut."""
         if self._listener:
+            for sock in self._listener.sockets:
+                self._loop.remove_reader(sock.fileno())
+            # A server that is closed between accepting a connection and making its transport leaves it open for good.
+            await asyncio.sleep(0.01)
             self._listener.close()
         for wire in self._open.values():
             wire.abort()

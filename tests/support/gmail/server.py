@@ -18,7 +18,7 @@ from tests.support.gmail.store import GmailStore
 from tests.support.imap_sim import Behaviour, Faults, SimServer
 from tests.support.imap_sim.behaviour import SYSTEM_FLAGS
 from tests.support.imap_sim.commands import COMMANDS
-from tests.support.imap_sim.messages import Item, uid_fetch
+from tests.support.imap_sim.messages import Item, uid_fetch, uid_search
 from tests.support.imap_sim.protocol import Arguments, Refused, string
 from tests.support.imap_sim.session import Answer, Command, Session, State
 
@@ -27,6 +27,7 @@ _OFFERED = (
     *("LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "LITERAL-", "SASL-IR", "AUTH=XOAUTH2", "AUTH=PLAIN"),
 )
 _XOAUTH2 = re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01")
+_BY_NUMBER = re.compile(rb"( X-GM-MSGID)(?= )", re.IGNORECASE)
 _BODY = re.compile(r"BODY\.PEEK\[\](?!<)")
 
 BEHAVIOUR = Behaviour(
@@ -83,6 +84,7 @@ class Gmail(SimServer):
             "AUTHENTICATE": Command(self._authenticate, State.ANY),
             "LOGIN": Command(self._login, State.ANY),
             "UID FETCH": Command(self._fetch, State.SELECTED),
+            "UID SEARCH": Command(self._search, State.SELECTED),
         }
         super().__init__(store, BEHAVIOUR, faults, table=table)
         self._gmail = store
@@ -117,6 +119,14 @@ class Gmail(SimServer):
         slow = whole and self.limits.throttled > 0
         self.limits.throttled -= slow
         return Answer("OK Success [THROTTLED]" if slow else "OK Success", self._counted(session.user, answer))
+
+    def _search(self, session: Session, arguments: Arguments) -> Answer:
+        if not arguments.take(_BY_NUMBER):
+            return uid_search(session, arguments)
+        number = int(arguments.atom())
+        arguments.end()
+        found = self._gmail.numbered(session.user, session.selected.folder.name, number)
+        return Answer("OK SEARCH completed (Success)", [b"* SEARCH%b\r\n" % b"".join(b" %d" % uid for uid in found)])
 
     def _counted(self, user: str, answer: Answer) -> Iterator[bytes]:
         for piece in answer.untagged:

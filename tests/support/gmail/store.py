@@ -74,6 +74,21 @@ class GmailStore(Store):
             message.places.clear()
             self._show(user, message, (self.language.spam if spam else self.language.trash).name)
 
+    def chat(self, user: str, body: bytes) -> Labelled:
+        """What was said in a chat, where Chats is shown over IMAP: nothing marks the folder, and All Mail lacks it."""
+        with self.lock:
+            messages = self._of[user]
+            message = Labelled(1_500_000_000_000_000_000 + len(messages), body, (), (), SOME_DATE)
+            messages.append(message)
+            self._show(user, message, self.language.top + b"/Chats")
+            return message
+
+    def numbered(self, user: str, folder: bytes, number: int) -> list[int]:
+        """The UID that the folder gives to a message, by its X-GM-MSGID; none where it doesn't show it."""
+        with self.lock:
+            messages = (message for message in self._of[user] if message.number == number)
+            return [message.places[folder] for message in messages if folder in message.places]
+
     def shown(self, user: str, folder: bytes, uid: int) -> Labelled:
         """The message that a folder shows under this UID."""
         with self.lock:

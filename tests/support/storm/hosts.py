@@ -7,7 +7,6 @@ import random
 import re
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ class Hosts:
         try:
             with urllib.request.urlopen(request, timeout=20):  # noqa: S310
                 return True
-        except urllib.error.URLError:
+        except OSError:  # it does not listen, or it has too much to do to answer
             return False
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,12 +47,13 @@ def taking_in(engine: Engine, file: str = "berlin.csv") -> Callable[[], object]:
     return lambda: engine.services.intake.take(file)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_batch_is_dropped_with_its_options_and_taken_in(
-    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str
 ) -> None:
     at_each_sleep(monkeypatch, "files", taking_in(engine))
     options = tmp_path / "any.json"
-    options.write_text('\ufeff{"priority": 2}')
+    options.write_text('{"priority": 2}', encoding)
     ran = run("drop", str(csv), "--options", str(options), "--json")
     assert ran.code == 0
     assert ran.document == {
@@ -99,12 +101,25 @@ def test_rows_that_only_intake_refuses_are_told(
 def test_a_drop_that_intake_refuses_says_why(
     app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    at_each_sleep(monkeypatch, "files", taking_in(engine))
-    options = tmp_path / "o.json"
-    options.write_text('{"complete_after": "2026-01-01T00:00Z"}')
+    options, soon = tmp_path / "o.json", engine.time() + timedelta(hours=1)
+    options.write_text(json.dumps({"complete_after": soon.isoformat(timespec="seconds")}))
+
+    def too_late() -> None:
+        engine.time.move_to(soon)
+        engine.services.intake.take("berlin.csv")
+
+    at_each_sleep(monkeypatch, "files", too_late)
     ran = run("drop", str(csv), "--options", str(options))
     assert ran.code == 7
     assert "complete_after" in ran.out
+
+
+def test_options_that_the_app_refuses_keep_the_csv_here(app: App, csv: Path, run: Run, tmp_path: Path) -> None:
+    options = tmp_path / "o.json"
+    options.write_text('{"complete_after": "2026-01-01T00:00Z"}')
+    ran = run("drop", str(csv), "--options", str(options))
+    assert (ran.code, "$.complete_after" in ran.err) == (7, True)
+    assert app.asked == ["PUT /api/files/berlin.json"]
 
 
 def test_a_drop_that_nobody_takes_in_ends_when_its_time_is_over(app: App, csv: Path, run: Run) -> None:
@@ -188,6 +203,7 @@ def test_a_batch_is_paused_and_resumed(app: App, engine: Engine, run: Run) -> No
         "operation": "pause",
         "changed": 2,
         "unchanged": {},
+        "left": 0,
     }
     assert "Unchanged: 2 (paused already)." in run("pause", "berlin").out
     assert run("resume", "berlin", "--mailbox", ANNA.upper(), "--json").document["changed"] == 1

@@ -177,7 +177,7 @@ def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...]) -> None:
 def test_options_that_are_no_object_are_refused_before_anything_is_sent(run: Run, tmp_path: Path) -> None:
     csv, options = tmp_path / "b.csv", tmp_path / "b.json"
     csv.write_text("x")
-    for content in ("{", "[]"):
+    for content in ("{", "[]", '{"validate": true, "validate": false}'):
         options.write_text(content)
         with scripted({}) as script:
             assert asked(run, script, "drop", str(csv), "--options", str(options)).code == 2

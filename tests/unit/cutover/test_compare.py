@@ -76,6 +76,12 @@ def test_mx(found: Records, state: State, why: str) -> None:
         (records("v=spf10 include:spf.protection.outlook.com"), State.MISSING, "who may send"),
         (records("v=spf1 exists:include:spf.protection.outlook.com.evil.net -all"), State.OLD, "fails SPF"),
         (records(""), State.MISSING, "who may send"),
+        (records(f" {SPF}"), State.MISSING, "who may send"),
+        (records("v=spf1 +include:spf.protection.outlook.com. ~all"), State.OK, "may send"),
+        (records("v=spf1 -include:spf.protection.outlook.com all"), State.OLD, "fails SPF"),
+        (records("v=spf1 mx -all include:spf.protection.outlook.com"), State.OLD, "fails SPF"),
+        (records("v=spf1 mx redirect=spf.protection.outlook.com"), State.OK, "may send"),
+        (records("v=spf1 redirect=spf.protection.outlook.com ?all"), State.OLD, "fails SPF"),
         (records(trouble="none answered"), State.UNKNOWN, "none answered"),
     ],
 )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import threading
+from contextlib import suppress
+
 import pytest
 
 from tests.support.exchange import (
@@ -91,6 +96,26 @@ def test_while_nothing_answers_connections_are_refused(online: ExchangeOnline) -
                 Raw(online)
         with Raw(online) as again:
             assert again.append(BODY).startswith(b"OK")
+
+
+def test_a_connection_that_comes_as_the_port_is_closed_is_not_left_open(online: ExchangeOnline) -> None:
+    over = threading.Event()
+
+    def knock() -> None:
+        while not over.is_set():
+            with suppress(OSError), socket.create_connection((online.imap_host, online.imap_port)):
+                pass
+
+    knocking = [threading.Thread(target=knock) for _ in range(3)]
+    for thread in knocking:
+        thread.start()
+    for _ in range(100):
+        with online.outage(Outage.CONNECTIONS):
+            pass
+    over.set()
+    for thread in knocking:
+        thread.join()
+    gc.collect()  # what is left open is a warning now, and so an error
 
 
 def test_while_logins_fail_sessions_go_on(online: ExchangeOnline) -> None:

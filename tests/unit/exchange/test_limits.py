@@ -1,158 +1,32 @@
-"""Refusals that may mean anything (size, quota, the message itself), and an APPEND that hangs.
+"""Refusals for size and for want of room, which may look alike, and an APPEND that hangs.
 
 Each message arrives once or is skipped with its reason, and Exchange has no more to refuse than it must.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
 
-from mailferry.errors import ConnectionLost
-from mailferry.imap import failures
-from mailferry.imap.values import Server
 from mailferry.model import Endpoint, Status
 from mailferry.state.admission import Admission
-from mailferry.state.mailboxes import Mailbox as MailboxRow
-from mailferry.state.mailboxes import Mailboxes, mailbox_id
-from tests.support.engine import Engine, csv_of, settings_for
+from tests.support.engine import csv_of
 from tests.support.exchange import (
     GENERIC,
     UNAVAILABLE,
-    ExchangeOnline,
     Hang,
     Mailbox,
     Refuse,
     Switches,
-    Tenant,
-    session,
-    wording,
 )
-from tests.support.imap_sim import At, Cut, CutUnanswered, SimServer, Store
-from tests.support.imap_sim.behaviour import Behaviour
+from tests.support.imap_sim import At, Cut, CutUnanswered
+from tests.unit.exchange.move import MB, ONE_CONNECTION, Move, dropped, moving
 from tests.unit.exchange.raw import ANN
 
-#: Exchange's megabyte, at a scale.
-MB = 50_000
 #: How Exchange refuses a message that is too large, and every one when a mailbox is full; the last text is made up.
 OVERSIZE = ("NO Maximum size of appendable message has been exceeded", GENERIC)
 QUOTA_FULL = (GENERIC, UNAVAILABLE, "NO Mailbox exceeds its quota.")
-
-ONE_CONNECTION = '{"connections_most": 1, "connections": 1}'
-
-_NUMBER = re.compile(rb"^Message-ID: <(\d+)@x>", re.MULTILINE)
-_LITERAL = re.compile(r"\{(\d+)\}$")
-_LINE = b"0123456789" * 7 + b"\r\n"
-
-
-@dataclass
-class Move:
-    """Ann's mailbox on its way between two servers. Messages are numbered from 1 in the order in which they are put;
-    so few go over in that order."""
-
-    ann: Mailbox
-    source: Store
-    online: ExchangeOnline
-    engine: Engine
-    total: int = 0
-
-    def put(self, *sizes: int, folder: bytes = b"INBOX") -> None:
-        """Messages of about these sizes."""
-        for size in sizes:
-            self.total += 1
-            head = b"Message-ID: <%d@x>\r\nSubject: %d\r\nDate: Thu, 01 Feb 2024 10:00:00 +0000\r\n\r\n"
-            body = head % (self.total, self.total) + _LINE * (size // len(_LINE))
-            self.source.add(ANN, folder, body, ["\\Seen"])
-
-    def rest(self) -> None:
-        """Run all jobs that are due."""
-        while self.engine.step():
-            pass
-
-    def try_again(self) -> int:
-        """Once the wait is over, run what is due then; how many commands Exchange refused meanwhile."""
-        before = self.ann.figures.refused
-        self.engine.services.watch.run()  # finds nothing to do
-        due = self.engine.queues.next_due()
-        assert due is not None
-        self.engine.time.move_to(due)
-        self.rest()
-        return self.ann.figures.refused - before
-
-    @property
-    def row(self) -> MailboxRow:
-        """What is remembered of Ann."""
-        found = Mailboxes(self.engine.storage).get(mailbox_id(ANN))
-        assert found is not None
-        return found
-
-    @property
-    def arrived(self) -> list[int]:
-        """The numbers of the messages that have arrived, sorted."""
-        found = (_NUMBER.search(arrival.body) for arrival in self.ann.arrived)
-        return sorted(int(number[1]) for number in found if number)
-
-    def skipped(self) -> dict[int, dict[str, str]]:
-        """The rows of skipped.csv by number."""
-        rows = csv.DictReader(io.StringIO(self.engine.report("batch", "skipped.csv")))
-        return {int(row["Subject"]): row for row in rows}
-
-    def appended_bytes(self) -> int:
-        """Bytes of all messages that were offered to Exchange."""
-        appends = (heard for heard in self.online.commands if heard.verb == "APPEND")
-        sizes = (_LITERAL.search(heard.arguments) for heard in appends)
-        return sum(int(size[1]) for size in sizes if size)
-
-    def assert_settled(self, *skipped: int) -> None:
-        """Synced; these are skipped, all others have arrived once."""
-        assert self.engine.line("batch").status is Status.SYNCED
-        assert sorted(self.skipped() if skipped else ()) == sorted(skipped)
-        assert self.engine.line("batch").counts.skipped == len(skipped)
-        assert self.arrived == [number for number in range(1, self.total + 1) if number not in skipped]
-
-
-@pytest.fixture
-def byes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What Exchange said when it hung up."""
-    said: list[str] = []
-    made = failures.of_bye
-
-    def of_bye(server: Server, text: bytes) -> ConnectionLost:
-        said.append(text.decode())
-        return made(server, text)
-
-    monkeypatch.setattr(failures, "of_bye", of_bye)
-    return said
-
-
-@contextmanager
-def moving(
-    monkeypatch: pytest.MonkeyPatch, ann: Mailbox, switches: Switches | None = None, **settings: str
-) -> Iterator[Move]:
-    tenant, source = Tenant(), Store()
-    tenant.add(ann)
-    with ExchangeOnline(tenant, switches) as online, SimServer(source) as server:
-        for name, value in online.environment().items():
-            monkeypatch.setenv(name, value)
-        profile = {"TARGET_PROFILE": json.dumps({"smallest_limit": 35 * MB})}
-        ends = settings_for((server.host, server.port), (online.imap_host, online.imap_port))
-        move = Move(ann, source, online, Engine({**ends, **online.settings(), **profile, **settings}))
-        yield move
-        assert server.violations == []
-        assert online.violations == []
-
-
-def dropped(move: Move) -> None:
-    move.engine.drop("batch", csv_of(ANN))
-    move.rest()
 
 
 # Size
@@ -365,94 +239,6 @@ def test_a_connection_that_breaks_at_the_second_offer_leaves_it_in_doubt(
         assert ann.figures.refused == 2
         assert move.engine.line("batch").counts.repaired == 0
         move.assert_settled()
-
-
-# Neither
-
-
-type Impossible = Callable[..., None]
-
-
-@pytest.fixture
-def impossible(monkeypatch: pytest.MonkeyPatch) -> Impossible:
-    """Call it with the numbers of messages that Exchange is to refuse in every form."""
-    numbers: set[int] = set()
-
-    def refuses(body: bytes) -> str | None:
-        number = _NUMBER.search(body)
-        return GENERIC if number and int(number[1]) in numbers else None
-
-    def behaviour_of(switches: Switches, mailbox: Mailbox | None = None) -> Behaviour:
-        return replace(wording.behaviour_of(switches, mailbox), refuses=refuses)
-
-    monkeypatch.setattr(session, "behaviour_of", behaviour_of)
-    return lambda *some: numbers.update(some)
-
-
-@pytest.mark.parametrize("appenduid", [True, False])
-@pytest.mark.parametrize("connections", [1, 3])
-def test_single_messages_that_are_not_taken_are_skipped(
-    monkeypatch: pytest.MonkeyPatch, byes: list[str], impossible: Impossible, connections: int, appenduid: bool
-) -> None:
-    ann, numbers = Mailbox(ANN), range(10, 100, 9)
-    profile = json.dumps({"connections_most": connections, "connections": connections})
-    with moving(monkeypatch, ann, Switches(appenduid=appenduid), TARGET_PROFILE=profile) as move:
-        move.put(*[3_000] * 120)
-        impossible(*numbers)
-        dropped(move)
-        move.assert_settled(*numbers)
-        skipped = move.skipped()
-        assert {row["Kind"] for row in skipped.values()} == {"Refused"}
-        assert all(row["Reason"].endswith("Command Argument Error. 11") for row in skipped.values())
-        assert ann.figures.refused == 2 * 2 * len(numbers)  # as it is and wrapped, and both once more
-    assert byes == []
-
-
-@pytest.mark.parametrize("others", [[], [1_000]])
-def test_one_that_nothing_explains_is_skipped_and_both_causes_are_named(
-    monkeypatch: pytest.MonkeyPatch, impossible: Impossible, others: list[int]
-) -> None:
-    ann = Mailbox(ANN)
-    with moving(monkeypatch, ann) as move:
-        move.put(3_000, *others)
-        impossible(1)
-        dropped(move)
-        move.assert_settled(1)
-        assert ann.figures.refused == 4
-        (row,) = move.skipped().values()
-        assert "it is the message, or the mailbox has no room for it" in row["Reason"]
-        assert "nearly full" in row["WhatToDo"]
-
-
-def test_few_refusals_in_each_of_many_folders_do_not_use_up_a_connection(
-    monkeypatch: pytest.MonkeyPatch, byes: list[str], impossible: Impossible
-) -> None:
-    ann, numbers = Mailbox(ANN), range(1, 25, 2)
-    with moving(monkeypatch, ann, MAILBOX_CONNECTIONS="1") as move:
-        for number in range(12):
-            move.put(3_000, 3_000, folder=b"Folder %d" % number)
-        impossible(*numbers)
-        dropped(move)
-        move.assert_settled(*numbers)
-        assert ann.figures.refused == 48
-    assert byes == []
-
-
-def test_messages_that_nobody_takes_look_like_a_full_mailbox_only_for_a_while(
-    monkeypatch: pytest.MonkeyPatch, impossible: Impossible
-) -> None:
-    ann = Mailbox(ANN)
-    with moving(monkeypatch, ann, TARGET_PROFILE=ONE_CONNECTION) as move:
-        move.put(*[3_000] * 10)
-        impossible(1, 2, 3)
-        dropped(move)
-        assert move.row.full_since is not None
-        tries = 0
-        while move.row.status is Status.SYNCING:
-            move.try_again()
-            tries += 1
-        move.assert_settled(1, 2, 3)
-        assert tries < 20
 
 
 # A hanging APPEND

@@ -24,7 +24,7 @@ from mailferry.model import Item, MailboxLine, Status
 from mailferry.state.folders import Folder, Folders
 from mailferry.state.ledger import Ledger
 from mailferry.target import token
-from mailferry.transfer import folder_copy
+from mailferry.transfer import doubt
 from tests.support.engine import Engine, Time, csv_of, settings_for
 from tests.support.exchange import (
     GENERIC,
@@ -219,7 +219,7 @@ def moving(
     patch: pytest.MonkeyPatch, switches: Switches, ann: Mailbox | None = None, **settings: str
 ) -> Iterator[Move]:
     """The servers, and Ann's CSV dropped."""
-    patch.setattr(folder_copy, "QUIET_SECONDS", 0.001)  # here what was cut off is stored at once
+    patch.setattr(doubt, "QUIET_SECONDS", 0.001)  # here what was cut off is stored at once
     time = Time()
     tenant = Tenant(Clock(source=time))
     tenant.token_seconds = 200  # MSAL keeps none that ends within five minutes: each connection gets its own

@@ -39,7 +39,7 @@ class ScriptedServer:
         capabilities: bytes = b"IMAP4rev1",
         agreement: bytes = b"+ go on\r\n",
         side: str = "source",
-        timeout: float = 2.0,
+        timeout: float = 10.0,
     ) -> None:
         self.commands: list[bytes] = []
         decent: dict[bytes, Answer] = {

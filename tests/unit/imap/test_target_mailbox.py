@@ -98,7 +98,7 @@ def test_the_uid_is_taken_where_it_comes_and_done_without_where_not(answer: byte
     ],
 )
 def test_what_the_target_answers_to_a_message(answer: bytes, kind: type[MailferryError], delay: float | None) -> None:
-    with appending(answer, timeout=0.5) as scripted, open_to(scripted) as target:
+    with appending(answer, timeout=1 if answer == HANG else 10) as scripted, open_to(scripted) as target:
         with pytest.raises(kind) as caught:
             append(target, b"x", MESSAGE, OPENED)
         assert type(caught.value) is kind

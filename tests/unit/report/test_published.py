@@ -136,7 +136,7 @@ def test_a_removed_batch_leaves_neither_points_nor_messages_for_the_next_of_its_
 def test_the_reports_of_a_large_batch_are_written_more_rarely_and_in_the_end(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, prompt: int, written_at_once: bool
 ) -> None:
-    monkeypatch.setattr(watch, "PROMPT_REPORTS", prompt)
+    monkeypatch.setattr(watch, "PROMPT", prompt)
     monkeypatch.setattr(watch, "REPORT_PAUSE", 600.0)
     before = summary(engine)["made"]
     engine.time.move_to(engine.time() + timedelta(seconds=60))

@@ -17,6 +17,7 @@ from mailferry.model import Endpoint, Item, ItemKind, Status
 from mailferry.state.admission import Admission
 from mailferry.state.folders import Claim, Folder, Versioned
 from mailferry.state.jobs import (
+    BATCH_JOBS,
     FOLDER_JOBS,
     MAILBOX_JOBS,
     PLAN_JOBS,
@@ -137,7 +138,8 @@ def test_the_watch_tells_of_queues_mailboxes_and_lag(engine: Engine, told: Caugh
     assert active["mailbox"] == mailbox.id
     assert 100 <= active["idle_seconds"] < 110
     depth = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_DEPTH)}
-    others = (FOLDER_JOBS, PLAN_JOBS, *(f"{jobs}-poison" for jobs in (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS)))
+    all_jobs = (MAILBOX_JOBS, FOLDER_JOBS, PLAN_JOBS, BATCH_JOBS)
+    others = (*all_jobs[1:], *(f"{jobs}-poison" for jobs in all_jobs))
     assert depth == {MAILBOX_JOBS: 1} | dict.fromkeys(others, 0)
     age = {fields["queue"]: value for value, fields in told.measured(names.QUEUE_AGE)}
     assert 100 <= age[MAILBOX_JOBS] < 110
@@ -165,6 +167,22 @@ def test_a_poisoned_job_is_told_with_what_came_of_it(engine: Engine, told: Caugh
     engine.services.poison.folder_job(body)
     (poisoned,) = told.of(names.JOB_POISONED)
     assert (poisoned["outcome"], poisoned["queue"], poisoned["batch"]) == (outcome, FOLDER_JOBS, "pilot")
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ('{"batch": "pilot"}', "An operation on the batch pilot"),
+        ('{"batch": "pilot", "file": "pilot.csv"}', "The intake of pilot.csv"),
+    ],
+)
+def test_poisoned_work_on_a_batch_is_told_and_left_to_the_watch(
+    engine: Engine, told: Caught, body: str, what: str
+) -> None:
+    engine.services.poison.batch_job(body)
+    (poisoned,) = told.of(names.JOB_POISONED)
+    assert (poisoned["outcome"], poisoned["queue"], poisoned["batch"]) == ("goes_on", BATCH_JOBS, "pilot")
+    assert poisoned["cause"].startswith(f"{what} was stopped by an error five times")
 
 
 def test_the_trace_of_the_intake_goes_with_every_job_of_the_mailbox(told: Caught) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailferry.cutover.domain_name import domain_name, domain_of
+from mailferry.domain_name import domain_name, domain_of
 from mailferry.errors import DomainRefused
 
 
