@@ -18,6 +18,8 @@ from mailferry.report.csv_cells import human_bytes
 
 #: Seconds between two looks at a validation that is under way.
 _LOOK = 3.0
+#: Where it stands why rows were not taken in.
+_WHERE = "python -m mailferry report {batch} fetches intake.csv, which says why."
 #: Rows of the table: those that are not ready come first.
 _SHOWN = 40
 
@@ -33,6 +35,9 @@ def validate(api: Api, args: Namespace, out: Output) -> Exit:
         if placed["state"] == "refused":
             cause = f"{placed['file']} is refused: {placed['why']}"
             raise CommandFailed(Exit.REFUSED, cause, "", tuple(placed["problems"]))
+        if placed["state"] == "taken in" and not placed["rows"]:
+            cause = f"No row of {placed['file']} was taken in: there is nothing to validate."
+            raise CommandFailed(Exit.REFUSED, cause, _WHERE.format(batch=batch), tuple(placed["problems"]))
         seen, refused = before["validated"] if before else None, placed["refused"]
     else:
         batch = args.what
@@ -84,7 +89,7 @@ def _view(found: Document) -> RenderableType:
         ),
     ]
     if refused := found["refused_rows"]:
-        where = f"python -m mailferry report {found['batch']} fetches intake.csv, which says why."
+        where = _WHERE.format(batch=found["batch"])
         parts.append(plain(f"Rows of the CSV that were not taken in: {number(refused)}. {where}"))
     parts += [advised(f"{advice['about']}: {advice['cause']}", advice["remedy"]) for advice in found["advice"]]
     rows = sorted(found["rows"], key=_rank)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mailferry.cli.exits import Exit
 from mailferry.model import Counts, Status
 from mailferry.state.batches import Batches
 from mailferry.state.mailboxes import Mailboxes
@@ -291,3 +292,15 @@ def test_a_csv_is_validated_and_nothing_is_copied(
     assert {row["address"] for row in ran.document["rows"]} == {ANNA, BOB}
     assert all(row["why"] and row["remedy"] for row in ran.document["rows"])
     assert "0 of 2 mailboxes are ready, 2 are not" in run("validate", "berlin").out
+
+
+def test_a_csv_of_which_no_row_is_taken_in_is_not_waited_for(
+    app: App, engine: Engine, csv: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.drop("madrid", csv_of(ANNA, BOB))
+    at_each_sleep(monkeypatch, "files", taking_in(engine))
+    at_each_sleep(monkeypatch, "validate", lambda: pytest.fail("it waits for what never comes"))
+    ran = run("validate", str(csv), "--json")
+    assert ran.code == ran.document["exit"] == Exit.REFUSED
+    assert "No row of berlin.csv was taken in" in ran.document["error"]
+    assert "intake.csv" in ran.document["remedy"]
