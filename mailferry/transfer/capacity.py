@@ -36,13 +36,16 @@ class SizeLimit:
 class Refusal:
     """A message was refused at this time (`time.monotonic()`), and `room` bytes of messages sent later were stored.
 
-    `held` once it was taken in no form and why is not clear; `words` are the target's then.
+    `held` once it was taken in no form and why is not clear; from then on `room` counts anew, as an earlier form may
+    have been refused for another reason. `words` are the target's then; `others_went` says that messages were stored
+    between the first form's refusal and that.
     """
 
     at: float
     room: int = 0
     held: bool = False
     words: str = ""
+    others_went: bool = False
 
 
 @dataclass(slots=True)
@@ -121,8 +124,8 @@ class Capacity:
     def refused(self, folder: str, uid: int, words: str) -> None:
         """This message was taken in no form, for the first time in this job, and nothing explains it."""
         with self._lock:
-            refusal = self._refusals[folder, uid]
-            refusal.held, refusal.words = True, words
+            others_went = self._refusals[folder, uid].room > 0
+            self._refusals[folder, uid] = Refusal(time.monotonic(), held=True, words=words, others_went=others_went)
 
     def refusal(self, folder: str, uid: int) -> Refusal | None:
         """When this message was taken in no form before in this job, what is known of that."""
@@ -136,6 +139,6 @@ class Capacity:
         """
         enough = min(_TRIED_MOST, 1 + self.tries // _TRIES_FOR_ONE_MORE) if self.full else FULL_AFTER
         with self._lock:
-            if not self._refusals[folder, uid].room:
+            if not self._refusals[folder, uid].others_went:
                 self._in_a_row.add((folder, uid))
             return len(self._in_a_row) >= enough

@@ -179,9 +179,15 @@ def test_the_api_answers_with_a_key_and_health_without(
             pilot = f"{base}/api/batches/pilot"
             one = f"{pilot}/mailboxes/{line['id']}"
             assert _get(f"{one}/stop", method="POST")[0] == 401
-            answer = {"batch": "pilot", "operation": "stop", "changed": 1, "unchanged": {}}
+            answer = {"batch": "pilot", "operation": "stop", "changed": 1, "unchanged": {}, "left": 0}
             assert _get(f"{one}/stop", key, "POST") == (200, answer)
-            answer = {"batch": "pilot", "operation": "pause", "changed": 1, "unchanged": {"stopped already": 1}}
+            answer = {
+                "batch": "pilot",
+                "operation": "pause",
+                "changed": 1,
+                "unchanged": {"stopped already": 1},
+                "left": 0,
+            }
             assert _get(f"{pilot}/pause", key, "POST") == (200, answer)
             assert _get(pilot, key)[1]["status"] == "Stopped"
             assert _get(f"{one}/resume", key, "POST")[1]["changed"] == 1

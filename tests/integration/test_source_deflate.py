@@ -69,8 +69,8 @@ class SlowLine:
             with suppress(ConnectionError):  # the client has hung up before it had read all
                 while piece := server.recv(16_384):
                     time.sleep(len(piece) / self._rate)
-                    client.sendall(piece)
                     self.passed += len(piece)
+                    client.sendall(piece)
             up.join()
 
     @staticmethod

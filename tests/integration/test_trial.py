@@ -105,7 +105,7 @@ def test_one_that_takes_its_time_is_found_when_asked_again(world: World) -> None
     world.smtp.deliver = kept.append
     found = world.send()
     assert (found["arrived"], found["folder"]) == (False, "")
-    assert "Ask again" in found["remedy"]
+    assert "Look again" in found["remedy"]
     world.deliver("INBOX")
     world.smtp.deliver(kept[0])
     again: Any = world.trials.look(DOMAIN)

@@ -53,7 +53,8 @@ def test_single_messages_that_are_not_taken_are_skipped(
         move.assert_settled(*numbers)
         skipped = move.skipped()
         assert {row["Kind"] for row in skipped.values()} == {"Refused"}
-        assert all(row["Reason"].endswith("Command Argument Error. 11") for row in skipped.values())
+        # Of those whose other form came last, nothing stored later shows that there was room.
+        assert all("Command Argument Error. 11" in row["Reason"] for row in skipped.values())
         assert ann.figures.refused == 2 * 2 * len(numbers)  # as it is and wrapped, and both once more
     assert byes == []
 
