@@ -30,6 +30,7 @@ from mailferry.settings import Limits
 from mailferry.transfer.folder_rules import FolderRule
 
 _TOP_KEYS = (
+    "$schema",
     "endpoint",
     "include_folders",
     "exclude_folders",
@@ -88,6 +89,8 @@ def read_options(
     problems: list[str] = []
     top = JsonObject() if data is None else parsed(data)
     check_keys(top, "$", _TOP_KEYS, problems)
+    if not isinstance(schema := top.get("$schema", ""), str):  # by which editors find the published one
+        problems.append(wrong("$.$schema", schema, "the address of the schema"))
     chosen = source(top, default, named, problems)
     include, exclude = (patterns(top, key, problems) for key in ("include_folders", "exclude_folders"))
     folder_rules, root = rules(top, "folders", problems), root_folder(top, "root_folder", problems)

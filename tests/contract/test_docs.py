@@ -40,7 +40,7 @@ def test_every_setting_of_the_sample_is_documented_with_its_default() -> None:
 def test_every_batch_option_is_documented_and_the_example_is_valid() -> None:
     schema = json.loads((ROOT / "docs/schemas/batch-options.schema.json").read_text())
     table = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/options.md").read_text(), re.MULTILINE)
-    assert {name for cell in table for name in re.findall(r"`(\w+)`", cell)} == schema["properties"].keys()
+    assert {name for cell in table for name in re.findall(r"`([\w$]+)`", cell)} == schema["properties"].keys()
     for page in ("README.md", "docs/folders.md"):
         (example,) = re.findall(r"```json\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         Draft202012Validator(schema).validate(json.loads(example))

@@ -55,6 +55,7 @@ def by_the_reader(options: object) -> bool:
 
 #: Valid values of every option.
 GOOD: dict[str, list[object]] = {
+    "$schema": ["batch-options.schema.json", "https://example.com/batch-options.schema.json"],
     "endpoint": [
         {},
         {"host": "::1", "port": 143, "security": "StartTLS ", "certificate": "Ignore"},
@@ -92,6 +93,7 @@ GOOD: dict[str, list[object]] = {
 }
 #: Values that no option takes, and those that look right.
 BAD: dict[str, list[object]] = {
+    "$schema": [5, True, []],
     "endpoint": [
         *([], {"host": ""}, {"port": 0}, {"port": 65536}, {"security": "tls"}, {"certificate": True}, {"x": 1}),
         *(
