@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import email
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from imapclient.datetime_util import parse_to_datetime
@@ -181,8 +183,12 @@ def assert_dated(fate: Fate) -> None:
     assert fate.copy
     if fate.letter.carried_date:
         assert fate.copy.internaldate.lstrip(" 0") == fate.letter.carried_date.lstrip(" 0")
+        return
+    arrived = parse_to_datetime(fate.copy.internaldate.encode(), normalise=False)
+    own = email.message_from_bytes(fate.letter.body).get("Date")
+    if own:
+        assert arrived == parsedate_to_datetime(own)
     else:
-        arrived = parse_to_datetime(fate.copy.internaldate.encode(), normalise=False)
         assert datetime.now(UTC) - arrived < timedelta(hours=1)
 
 

@@ -51,7 +51,7 @@ class Letter:
 
     @property
     def carried_date(self) -> str:
-        """The INTERNALDATE it has at the target, empty where that is the time of its arrival."""
+        """The INTERNALDATE it has at the target, empty where that is its own `Date`, or the time of its arrival."""
         return self.internaldate if self.dated is None else self.dated
 
 
