@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from mailferry.errors import BatchBusy, OperationRefused
 from mailferry.lifecycle.carrying_out import CarryingOut, Order
@@ -154,7 +155,7 @@ class Operations:
         while batch and (waiting := open_operations(batch.operations)):
             asked = waiting[0]
             after = self._piece(batch, asked)
-            batch = self.batches.change(name, lambda found, a=asked, b=after: _moved(found, a, b))  # type: ignore[misc]
+            batch = self.batches.change(name, partial(_moved, before=asked, after=after))
             if batch and after not in operations_of(batch.operations):
                 return  # somebody else does the same, and is faster
             if after.finished:

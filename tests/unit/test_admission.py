@@ -198,8 +198,8 @@ def test_one_that_is_admitted_while_it_leaves_keeps_no_other_in_the_line(
     admission.wait(ENDPOINT, [ticket(1), ticket(2)])
     rows = storage.tables.rows
 
-    def admitted_meanwhile(*where: str, **which: Any) -> Iterator[Row]:
-        found = list(rows(*where, **which))  # type: ignore[arg-type]
+    def admitted_meanwhile(*where: Any, **which: Any) -> Iterator[Row]:
+        found = list(rows(*where, **which))
         if where[2].startswith("wait|2"):
             with patch.object(storage.tables, "rows", rows):
                 admission.admit(ENDPOINT)

@@ -25,9 +25,9 @@ from mailferry.state.admission import Admission
 from mailferry.state.batches import Batch, Batches, VersionedLine
 from mailferry.state.jobs import BATCH_JOBS
 from mailferry.state.mailboxes import Mailboxes, mailbox_id
-from mailferry.state.memory import MemoryTables
 from mailferry.transfer.deadline import Deadline
 from tests.support.batch_of_three import A, B, C, batch, batch_of_three, box, drop_command, jobs, later, run, statuses
+from tests.support.dying import dying_at
 from tests.support.engine import Engine, csv_of
 
 PAUSE, RESUME, SYNC, REMOVE = Operation.PAUSE, Operation.RESUME, Operation.SYNC, Operation.REMOVE
@@ -93,15 +93,7 @@ def test_asked_for_twice_it_is_one_operation_and_changes_nothing_twice(engine: E
 @pytest.mark.parametrize("cut", range(0, 60, 3))
 def test_killed_anywhere_it_goes_on(engine: Engine, cut: int) -> None:
     """At any write of the request or of what follows; the message of a job that was cut off comes again."""
-    commit, left = MemoryTables.commit, [cut]
-
-    def dying(self: MemoryTables, *what: Any) -> dict[str, str]:
-        left[0] -= 1
-        if left[0] == -1:
-            raise ConnectionError
-        return commit(self, *what)
-
-    with patch.object(MemoryTables, "commit", dying):
+    with dying_at(cut):
         try:
             run(engine, PAUSE)
             finish(engine)

@@ -18,6 +18,7 @@ from mailferry.state.mailboxes import Mailboxes, mailbox_id
 from mailferry.state.memory import MemoryTables
 from mailferry.transfer.deadline import Deadline
 from tests.support.batch_of_three import later
+from tests.support.dying import dying_at
 from tests.support.engine import Engine, csv_of, settings_for
 
 USERS = [f"u{number}@x.y" for number in range(5)]
@@ -65,15 +66,7 @@ def test_what_does_not_fit_goes_on_in_another_function(engine: Engine) -> None:
 
 @pytest.mark.parametrize("cut", range(0, 36, 2))
 def test_cut_off_anywhere_it_goes_on_where_it_was(engine: Engine, cut: int) -> None:
-    commit, left = MemoryTables.commit, [cut]
-
-    def dying(self: MemoryTables, *what: Any) -> dict[str, str]:
-        left[0] -= 1
-        if left[0] == -1:
-            raise ConnectionError
-        return commit(self, *what)
-
-    with patch.object(MemoryTables, "commit", dying):
+    with dying_at(cut):
         try:
             engine.drop("batch", csv_of(*USERS))
             finish(engine)
